@@ -1,0 +1,45 @@
+-- name: InsertAction :one
+insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at, applied_at)
+values (@kind, @subscriber_id, @actor, @arguments, @state, @accepted_at, @applied_at)
+returning id;
+
+-- name: AcceptedActions :many
+-- The waiting commands of one subscriber, in the order they were given. Called under the lock of the account.
+select * from actions where subscriber_id = @subscriber_id and state = 'accepted' order by id;
+
+-- name: SubscriberOfAction :one
+select subscriber_id from actions where id = @id and state = 'accepted';
+
+-- name: ActionApplied :exec
+update actions set state = 'applied', applied_at = @now::timestamptz where id = @id;
+
+-- name: ConfirmAction :exec
+-- An action that changed nothing on a router is confirmed as soon as it is applied.
+update actions set state = 'confirmed', confirmed_at = @now::timestamptz where id = @id and state = 'applied';
+
+-- name: ActionRefused :exec
+update actions set state = 'refused', refusal = @refusal where id = @id and state = 'accepted';
+
+-- name: ActionByID :one
+select * from actions where id = @id;
+
+-- name: WaitingActions :many
+-- The sweep of the second list.
+select id, kind from actions where state = 'accepted' and accepted_at <= @older_than::timestamptz
+order by subscriber_id, id limit @most;
+
+-- name: ConfirmActions :many
+-- Confirms every applied action all of whose provisions have reached the generation that it set.
+update actions a set state = 'confirmed', confirmed_at = @now::timestamptz
+where a.state = 'applied'
+  and a.id in (select ap.action_id from action_provisions ap where ap.provision_id = any(@provision_ids::bigint[]))
+  and not exists (select 1 from action_provisions ap join provisions p on p.id = ap.provision_id
+      where ap.action_id = a.id and p.done_gen < ap.gen)
+returning a.id, a.kind, a.subscriber_id, a.accepted_at, a.applied_at;
+
+-- name: ActionRouters :many
+select r.name as router, p.username, (p.done_gen >= ap.gen)::boolean as confirmed, p.attempts,
+    coalesce(p.next_try_at, r.next_try_at) as next_try_at,
+    (case when p.last_error <> '' then p.last_error else r.last_error end)::text as last_error
+from action_provisions ap join provisions p on p.id = ap.provision_id join routers r on r.id = p.router_id
+where ap.action_id = @action_id;

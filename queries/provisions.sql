@@ -1,0 +1,51 @@
+-- name: WantLine :one
+-- Sets what a router should hold. The generation grows only when that differs from what was wanted before.
+insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, credential_gen, wanted_at)
+values (@router_id, @username, @subscriber_id, @state, @rate, @pool, @address, @credential_gen, @now::timestamptz)
+on conflict (router_id, username) do update set
+    subscriber_id = excluded.subscriber_id, state = excluded.state, rate = excluded.rate, pool = excluded.pool,
+    address = excluded.address, credential_gen = excluded.credential_gen,
+    want_gen = p.want_gen + 1, wanted_at = excluded.wanted_at, attempts = 0, next_try_at = null
+where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.credential_gen) is distinct from
+    (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.credential_gen)
+returning id, want_gen, done_gen;
+
+-- name: ProvisionOf :one
+select id, want_gen, done_gen from provisions where router_id = @router_id and username = @username;
+
+-- name: LinkAction :exec
+insert into action_provisions (action_id, provision_id, gen) values (@action_id, @provision_id, @gen);
+
+-- name: UnconfirmedProvisions :many
+-- What a router still has to be driven to, oldest first, with the password to write.
+select p.id, p.username, p.state, p.rate, p.pool, p.address, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
+    s.id as subscriber_id, s.password_sealed
+from provisions p left join subscribers s on s.id = p.subscriber_id
+where p.router_id = @router_id and p.done_gen < p.want_gen
+  and (p.next_try_at is null or p.next_try_at <= @now::timestamptz)
+order by p.wanted_at limit @most;
+
+-- name: ConfirmProvisions :exec
+-- The generation that was confirmed, which may be older than the one that is wanted by now.
+update provisions p set done_gen = d.gen, confirmed_at = @now::timestamptz, attempts = 0, next_try_at = null, last_error = ''
+from (select unnest(@ids::bigint[]) as id, unnest(@gens::bigint[]) as gen) d
+where p.id = d.id and p.done_gen < d.gen;
+
+-- name: ProvisionFailed :exec
+update provisions set attempts = attempts + 1, next_try_at = @next_try_at::timestamptz, last_error = @last_error
+where id = @id and want_gen = @gen;
+
+-- name: NextProvisionTry :one
+-- When the earliest unconfirmed provision of a router may be tried again; null when none is left.
+select min(coalesce(next_try_at, wanted_at))::timestamptz as at from provisions
+where router_id = @router_id and done_gen < want_gen having count(*) > 0;
+
+-- name: LookAgain :exec
+-- Makes a confirmed provision be looked at once more, because the router showed something else.
+update provisions set want_gen = want_gen + 1, wanted_at = @now::timestamptz, next_try_at = null
+where router_id = @router_id and username = @username and done_gen = want_gen;
+
+-- name: CountUnconfirmed :many
+select r.name, count(*) as unconfirmed, min(p.wanted_at)::timestamptz as oldest
+from provisions p join routers r on r.id = p.router_id
+where p.done_gen < p.want_gen group by r.name;

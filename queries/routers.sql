@@ -1,0 +1,70 @@
+-- name: CreateRouter :one
+-- The id comes first, because secrets are sealed to it.
+insert into routers (id, name, mode, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem,
+    nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp,
+    local_address, pool, interim_seconds)
+overriding system value
+values (@id, @name, @mode, @api_address, @api_user, @api_password_sealed, @api_plain, @api_pin_sha256, @api_ca_pem,
+    @nas_address, @coa_address, @radius_secret_sealed, @coa_message_authenticator, @coa_event_timestamp,
+    @local_address, @pool, @interim_seconds)
+returning *;
+
+-- name: NextRouterID :one
+select nextval(pg_get_serial_sequence('routers', 'id'))::bigint;
+
+-- name: ListRouters :many
+select r.*,
+    (select count(*) from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) as unconfirmed
+from routers r where r.archived_at is null order by r.name;
+
+-- name: RouterByName :one
+select * from routers where name = @name;
+
+-- name: RouterByID :one
+select * from routers where id = @id;
+
+-- name: RadiusClients :many
+-- Every router that may ask, for the memory of the RADIUS server.
+select id, name, nas_address, radius_secret_sealed, interim_seconds, pool, revision
+from routers where nas_address is not null and radius_secret_sealed is not null and archived_at is null;
+
+-- name: LeaseRouter :one
+-- Takes or renews the right to drive a router, and reads it; no row: somebody else has it.
+with lease as (
+    insert into router_leases (router_id, owner, until)
+    values (@id, @owner, @until::timestamptz)
+    on conflict (router_id) do update set owner = excluded.owner, until = excluded.until
+        where router_leases.owner = excluded.owner or router_leases.until < @now::timestamptz
+    returning router_id
+)
+select r.* from routers r join lease on lease.router_id = r.id;
+
+-- name: ReleaseRouter :exec
+delete from router_leases where router_id = @id and owner = @owner;
+
+-- name: RouterAnswered :exec
+-- Written when the last contact is stale, and at once after a failure.
+update routers set failures = 0, next_try_at = null, last_error = '', last_contact_at = @now::timestamptz
+where id = @id and (failures > 0 or last_contact_at is null or last_contact_at < @stale::timestamptz);
+
+-- name: RouterFailed :exec
+update routers set failures = failures + 1, next_try_at = @next_try_at::timestamptz, last_error = @last_error where id = @id;
+
+-- name: RouterMayBeTriedNow :execrows
+update routers set next_try_at = null where id = @id and next_try_at is not null;
+
+-- name: RoutersWithWork :many
+-- The sweep of the fourth list: routers that have unconfirmed provisions which may be tried and that nobody drives.
+select r.id from routers r
+where (r.next_try_at is null or r.next_try_at <= @now::timestamptz)
+  and exists (select 1 from provisions p where p.router_id = r.id and p.done_gen < p.want_gen
+      and p.wanted_at <= @older_than::timestamptz and (p.next_try_at is null or p.next_try_at <= @now::timestamptz))
+  and not exists (select 1 from router_leases l where l.router_id = r.id and l.until > @now::timestamptz)
+limit @most;
+
+-- name: RoutersToProbe :many
+-- Routers that did not answer, have work, and are not due for a while: worth a look whether they are back.
+select r.* from routers r
+where r.next_try_at > @now::timestamptz
+  and exists (select 1 from provisions p where p.router_id = r.id and p.done_gen < p.want_gen)
+order by r.next_try_at limit @most;
