@@ -85,7 +85,8 @@ type Deed struct {
 
 // Saved says what is left to do after a change was stored.
 type Saved struct {
-	ActionID int64
+	SubscriberID int64
+	ActionID     int64
 	// RouterID is the router that must be driven, 0 when it holds what is wanted already.
 	RouterID int64
 	// DueAt is the account's next due time, zero when there is none.
@@ -96,7 +97,7 @@ type Saved struct {
 // should hold from now on. The account is locked by the same transaction.
 func SaveChange(ctx context.Context, tx pgx.Tx, c account.Change, deed Deed, now time.Time) (Saved, error) {
 	q, a := New(tx), c.Account
-	saved := Saved{ActionID: deed.ActionID, DueAt: a.NextDue(now)}
+	saved := Saved{SubscriberID: a.ID, ActionID: deed.ActionID, DueAt: a.NextDue(now)}
 	if saved.ActionID == 0 {
 		id, err := q.InsertAction(ctx, InsertActionParams{
 			Kind: deed.Kind, SubscriberID: a.ID, Actor: deed.Actor, Arguments: []byte("{}"),

@@ -29,15 +29,15 @@ func (q *Queries) ConfirmProvisions(ctx context.Context, arg ConfirmProvisionsPa
 }
 
 const countUnconfirmed = `-- name: CountUnconfirmed :many
-select r.name, count(*) as unconfirmed, min(p.wanted_at)::timestamptz as oldest
+select r.name, count(*) as unconfirmed, extract(epoch from now() - min(p.wanted_at))::float8 as oldest_seconds
 from provisions p join routers r on r.id = p.router_id
 where p.done_gen < p.want_gen group by r.name
 `
 
 type CountUnconfirmedRow struct {
-	Name        string
-	Unconfirmed int64
-	Oldest      time.Time
+	Name          string
+	Unconfirmed   int64
+	OldestSeconds float64
 }
 
 func (q *Queries) CountUnconfirmed(ctx context.Context) ([]CountUnconfirmedRow, error) {
@@ -49,7 +49,7 @@ func (q *Queries) CountUnconfirmed(ctx context.Context) ([]CountUnconfirmedRow, 
 	var items []CountUnconfirmedRow
 	for rows.Next() {
 		var i CountUnconfirmedRow
-		if err := rows.Scan(&i.Name, &i.Unconfirmed, &i.Oldest); err != nil {
+		if err := rows.Scan(&i.Name, &i.Unconfirmed, &i.OldestSeconds); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -93,16 +93,22 @@ func (q *Queries) LookAgain(ctx context.Context, arg LookAgainParams) error {
 }
 
 const nextProvisionTry = `-- name: NextProvisionTry :one
-select min(coalesce(next_try_at, wanted_at))::timestamptz as at from provisions
-where router_id = $1 and done_gen < want_gen having count(*) > 0
+select min(coalesce(next_try_at, wanted_at))::timestamptz as at, count(*) as count, max(last_error)::text as last_error
+from provisions where router_id = $1 and done_gen < want_gen having count(*) > 0
 `
 
-// When the earliest unconfirmed provision of a router may be tried again; null when none is left.
-func (q *Queries) NextProvisionTry(ctx context.Context, routerID int64) (time.Time, error) {
+type NextProvisionTryRow struct {
+	At        time.Time
+	Count     int64
+	LastError string
+}
+
+// When the earliest unconfirmed provision of a router may be tried again, and how many there are; no row: none.
+func (q *Queries) NextProvisionTry(ctx context.Context, routerID int64) (NextProvisionTryRow, error) {
 	row := q.db.QueryRow(ctx, nextProvisionTry, routerID)
-	var at time.Time
-	err := row.Scan(&at)
-	return at, err
+	var i NextProvisionTryRow
+	err := row.Scan(&i.At, &i.Count, &i.LastError)
+	return i, err
 }
 
 const provisionFailed = `-- name: ProvisionFailed :exec

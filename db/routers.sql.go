@@ -19,7 +19,7 @@ overriding system value
 values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
     $10, $11, $12, $13, $14,
     $15, $16, $17)
-returning id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, next_try_at, last_error, last_contact_at, archived_at, created_at
+returning id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at
 `
 
 type CreateRouterParams struct {
@@ -84,6 +84,7 @@ func (q *Queries) CreateRouter(ctx context.Context, arg CreateRouterParams) (Rou
 		&i.Pool,
 		&i.InterimSeconds,
 		&i.Failures,
+		&i.Unreachable,
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
@@ -101,7 +102,7 @@ with lease as (
         where router_leases.owner = excluded.owner or router_leases.until < $4::timestamptz
     returning router_id
 )
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r join lease on lease.router_id = r.id
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r join lease on lease.router_id = r.id
 `
 
 type LeaseRouterParams struct {
@@ -140,6 +141,7 @@ func (q *Queries) LeaseRouter(ctx context.Context, arg LeaseRouterParams) (Route
 		&i.Pool,
 		&i.InterimSeconds,
 		&i.Failures,
+		&i.Unreachable,
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
@@ -150,37 +152,14 @@ func (q *Queries) LeaseRouter(ctx context.Context, arg LeaseRouterParams) (Route
 }
 
 const listRouters = `-- name: ListRouters :many
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at,
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at,
     (select count(*) from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) as unconfirmed
 from routers r where r.archived_at is null order by r.name
 `
 
 type ListRoutersRow struct {
-	ID                      int64
-	Name                    string
-	Mode                    string
-	Revision                int64
-	APIAddress              string
-	APIUser                 string
-	APIPasswordSealed       []byte
-	APIPlain                bool
-	APIPinSha256            []byte
-	APICaPem                *string
-	NASAddress              *netip.Addr
-	CoaAddress              string
-	RadiusSecretSealed      []byte
-	CoaMessageAuthenticator bool
-	CoaEventTimestamp       bool
-	LocalAddress            string
-	Pool                    string
-	InterimSeconds          int32
-	Failures                int32
-	NextTryAt               *time.Time
-	LastError               string
-	LastContactAt           *time.Time
-	ArchivedAt              *time.Time
-	CreatedAt               time.Time
-	Unconfirmed             int64
+	Router      Router
+	Unconfirmed int64
 }
 
 func (q *Queries) ListRouters(ctx context.Context) ([]ListRoutersRow, error) {
@@ -193,30 +172,31 @@ func (q *Queries) ListRouters(ctx context.Context) ([]ListRoutersRow, error) {
 	for rows.Next() {
 		var i ListRoutersRow
 		if err := rows.Scan(
-			&i.ID,
-			&i.Name,
-			&i.Mode,
-			&i.Revision,
-			&i.APIAddress,
-			&i.APIUser,
-			&i.APIPasswordSealed,
-			&i.APIPlain,
-			&i.APIPinSha256,
-			&i.APICaPem,
-			&i.NASAddress,
-			&i.CoaAddress,
-			&i.RadiusSecretSealed,
-			&i.CoaMessageAuthenticator,
-			&i.CoaEventTimestamp,
-			&i.LocalAddress,
-			&i.Pool,
-			&i.InterimSeconds,
-			&i.Failures,
-			&i.NextTryAt,
-			&i.LastError,
-			&i.LastContactAt,
-			&i.ArchivedAt,
-			&i.CreatedAt,
+			&i.Router.ID,
+			&i.Router.Name,
+			&i.Router.Mode,
+			&i.Router.Revision,
+			&i.Router.APIAddress,
+			&i.Router.APIUser,
+			&i.Router.APIPasswordSealed,
+			&i.Router.APIPlain,
+			&i.Router.APIPinSha256,
+			&i.Router.APICaPem,
+			&i.Router.NASAddress,
+			&i.Router.CoaAddress,
+			&i.Router.RadiusSecretSealed,
+			&i.Router.CoaMessageAuthenticator,
+			&i.Router.CoaEventTimestamp,
+			&i.Router.LocalAddress,
+			&i.Router.Pool,
+			&i.Router.InterimSeconds,
+			&i.Router.Failures,
+			&i.Router.Unreachable,
+			&i.Router.NextTryAt,
+			&i.Router.LastError,
+			&i.Router.LastContactAt,
+			&i.Router.ArchivedAt,
+			&i.Router.CreatedAt,
 			&i.Unconfirmed,
 		); err != nil {
 			return nil, err
@@ -299,7 +279,7 @@ func (q *Queries) ReleaseRouter(ctx context.Context, arg ReleaseRouterParams) er
 }
 
 const routerAnswered = `-- name: RouterAnswered :exec
-update routers set failures = 0, next_try_at = null, last_error = '', last_contact_at = $1::timestamptz
+update routers set failures = 0, unreachable = false, next_try_at = null, last_error = '', last_contact_at = $1::timestamptz
 where id = $2 and (failures > 0 or last_contact_at is null or last_contact_at < $3::timestamptz)
 `
 
@@ -316,7 +296,7 @@ func (q *Queries) RouterAnswered(ctx context.Context, arg RouterAnsweredParams) 
 }
 
 const routerByID = `-- name: RouterByID :one
-select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where id = $1
+select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where id = $1
 `
 
 func (q *Queries) RouterByID(ctx context.Context, id int64) (Router, error) {
@@ -342,6 +322,7 @@ func (q *Queries) RouterByID(ctx context.Context, id int64) (Router, error) {
 		&i.Pool,
 		&i.InterimSeconds,
 		&i.Failures,
+		&i.Unreachable,
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
@@ -352,7 +333,7 @@ func (q *Queries) RouterByID(ctx context.Context, id int64) (Router, error) {
 }
 
 const routerByName = `-- name: RouterByName :one
-select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where name = $1
+select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where name = $1
 `
 
 func (q *Queries) RouterByName(ctx context.Context, name string) (Router, error) {
@@ -378,6 +359,7 @@ func (q *Queries) RouterByName(ctx context.Context, name string) (Router, error)
 		&i.Pool,
 		&i.InterimSeconds,
 		&i.Failures,
+		&i.Unreachable,
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
@@ -388,17 +370,25 @@ func (q *Queries) RouterByName(ctx context.Context, name string) (Router, error)
 }
 
 const routerFailed = `-- name: RouterFailed :exec
-update routers set failures = failures + 1, next_try_at = $1::timestamptz, last_error = $2 where id = $3
+update routers set failures = failures + 1, unreachable = $1, next_try_at = $2::timestamptz,
+    last_error = $3
+where id = $4
 `
 
 type RouterFailedParams struct {
-	NextTryAt time.Time
-	LastError string
-	ID        int64
+	Unreachable bool
+	NextTryAt   time.Time
+	LastError   string
+	ID          int64
 }
 
 func (q *Queries) RouterFailed(ctx context.Context, arg RouterFailedParams) error {
-	_, err := q.db.Exec(ctx, routerFailed, arg.NextTryAt, arg.LastError, arg.ID)
+	_, err := q.db.Exec(ctx, routerFailed,
+		arg.Unreachable,
+		arg.NextTryAt,
+		arg.LastError,
+		arg.ID,
+	)
 	return err
 }
 
@@ -415,8 +405,8 @@ func (q *Queries) RouterMayBeTriedNow(ctx context.Context, id int64) (int64, err
 }
 
 const routersToProbe = `-- name: RoutersToProbe :many
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r
-where r.next_try_at > $1::timestamptz
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r
+where r.unreachable and r.next_try_at > $1::timestamptz
   and exists (select 1 from provisions p where p.router_id = r.id and p.done_gen < p.want_gen)
 order by r.next_try_at limit $2
 `
@@ -456,6 +446,7 @@ func (q *Queries) RoutersToProbe(ctx context.Context, arg RoutersToProbeParams) 
 			&i.Pool,
 			&i.InterimSeconds,
 			&i.Failures,
+			&i.Unreachable,
 			&i.NextTryAt,
 			&i.LastError,
 			&i.LastContactAt,

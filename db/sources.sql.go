@@ -120,18 +120,17 @@ func (q *Queries) CreateSource(ctx context.Context, arg CreateSourceParams) (Pay
 
 const endOlderSecrets = `-- name: EndOlderSecrets :exec
 update source_secrets set not_after = $1::timestamptz
-where source_id = $2 and id <> $3 and (not_after is null or not_after > $1::timestamptz)
+where source_id = $2 and (not_after is null or not_after > $1::timestamptz)
 `
 
 type EndOlderSecretsParams struct {
 	NotAfter time.Time
 	SourceID int64
-	Newest   int64
 }
 
-// A rotation: what is active now stays so until the given instant.
+// A rotation: what is in force now stays so until the given instant.
 func (q *Queries) EndOlderSecrets(ctx context.Context, arg EndOlderSecretsParams) error {
-	_, err := q.db.Exec(ctx, endOlderSecrets, arg.NotAfter, arg.SourceID, arg.Newest)
+	_, err := q.db.Exec(ctx, endOlderSecrets, arg.NotAfter, arg.SourceID)
 	return err
 }
 

@@ -153,6 +153,7 @@ type Router struct {
 	Pool                    string
 	InterimSeconds          int32
 	Failures                int32
+	Unreachable             bool
 	NextTryAt               *time.Time
 	LastError               string
 	LastContactAt           *time.Time

@@ -36,9 +36,9 @@ update provisions set attempts = attempts + 1, next_try_at = @next_try_at::times
 where id = @id and want_gen = @gen;
 
 -- name: NextProvisionTry :one
--- When the earliest unconfirmed provision of a router may be tried again; null when none is left.
-select min(coalesce(next_try_at, wanted_at))::timestamptz as at from provisions
-where router_id = @router_id and done_gen < want_gen having count(*) > 0;
+-- When the earliest unconfirmed provision of a router may be tried again, and how many there are; no row: none.
+select min(coalesce(next_try_at, wanted_at))::timestamptz as at, count(*) as count, max(last_error)::text as last_error
+from provisions where router_id = @router_id and done_gen < want_gen having count(*) > 0;
 
 -- name: LookAgain :exec
 -- Makes a confirmed provision be looked at once more, because the router showed something else.
@@ -46,6 +46,6 @@ update provisions set want_gen = want_gen + 1, wanted_at = @now::timestamptz, ne
 where router_id = @router_id and username = @username and done_gen = want_gen;
 
 -- name: CountUnconfirmed :many
-select r.name, count(*) as unconfirmed, min(p.wanted_at)::timestamptz as oldest
+select r.name, count(*) as unconfirmed, extract(epoch from now() - min(p.wanted_at))::float8 as oldest_seconds
 from provisions p join routers r on r.id = p.router_id
 where p.done_gen < p.want_gen group by r.name;

@@ -13,7 +13,7 @@ returning *;
 select nextval(pg_get_serial_sequence('routers', 'id'))::bigint;
 
 -- name: ListRouters :many
-select r.*,
+select sqlc.embed(r),
     (select count(*) from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) as unconfirmed
 from routers r where r.archived_at is null order by r.name;
 
@@ -44,11 +44,13 @@ delete from router_leases where router_id = @id and owner = @owner;
 
 -- name: RouterAnswered :exec
 -- Written when the last contact is stale, and at once after a failure.
-update routers set failures = 0, next_try_at = null, last_error = '', last_contact_at = @now::timestamptz
+update routers set failures = 0, unreachable = false, next_try_at = null, last_error = '', last_contact_at = @now::timestamptz
 where id = @id and (failures > 0 or last_contact_at is null or last_contact_at < @stale::timestamptz);
 
 -- name: RouterFailed :exec
-update routers set failures = failures + 1, next_try_at = @next_try_at::timestamptz, last_error = @last_error where id = @id;
+update routers set failures = failures + 1, unreachable = @unreachable, next_try_at = @next_try_at::timestamptz,
+    last_error = @last_error
+where id = @id;
 
 -- name: RouterMayBeTriedNow :execrows
 update routers set next_try_at = null where id = @id and next_try_at is not null;
@@ -65,6 +67,6 @@ limit @most;
 -- name: RoutersToProbe :many
 -- Routers that did not answer, have work, and are not due for a while: worth a look whether they are back.
 select r.* from routers r
-where r.next_try_at > @now::timestamptz
+where r.unreachable and r.next_try_at > @now::timestamptz
   and exists (select 1 from provisions p where p.router_id = r.id and p.done_gen < p.want_gen)
 order by r.next_try_at limit @most;

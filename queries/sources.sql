@@ -28,6 +28,6 @@ where not_before <= @now::timestamptz and (not_after is null or not_after > @now
 order by source_id, id desc;
 
 -- name: EndOlderSecrets :exec
--- A rotation: what is active now stays so until the given instant.
+-- A rotation: what is in force now stays so until the given instant.
 update source_secrets set not_after = @not_after::timestamptz
-where source_id = @source_id and id <> @newest and (not_after is null or not_after > @not_after::timestamptz);
+where source_id = @source_id and (not_after is null or not_after > @not_after::timestamptz);

@@ -38,6 +38,8 @@ create table routers (
     interim_seconds           integer not null default 300 check (interim_seconds between 60 and 86400),
     -- The breaker: while next_try_at lies ahead, nobody calls the router.
     failures                  integer not null default 0,
+    -- The last failure was that nothing answered: then a sign of life is worth an attempt before next_try_at.
+    unreachable               boolean not null default false,
     next_try_at               timestamptz,
     last_error                text    not null default '',
     last_contact_at           timestamptz,

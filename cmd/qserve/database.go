@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime/debug"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"qserve/cmd/internal/program"
+	"qserve/console"
+	"qserve/db"
+	"qserve/internal/clock"
+	"qserve/internal/config"
+	"qserve/internal/seal"
+	"qserve/jobs"
+)
+
+// staff is what the commands that work on the database share.
+type staff struct {
+	*console.Service
+	settings config.Config
+	pool     *pgxpool.Pool
+}
+
+// withStaff opens the database and Redis for one command. Redis is only rung, so the command works while it is down.
+func withStaff(ctx context.Context, do func(staff) error) error {
+	cfg, err := settings()
+	if err != nil {
+		return err
+	}
+	pool, err := db.Open(ctx, cfg.DatabaseURL.Reveal(), 2)
+	if err != nil {
+		return err
+	}
+	defer pool.Close()
+	rdb := program.OpenRedis(cfg)
+	defer func() { _ = rdb.Close() }()
+	log := newLog(cfg)
+	service := console.New(console.Config{
+		Pool: pool, Keys: cfg.Ring(), Ring: jobs.NewBell(rdb, log), Clock: clock.System{}, Zone: cfg.Zone,
+		Region: cfg.Region, Currency: cfg.Currency, Log: log,
+	})
+	return do(staff{Service: service, settings: cfg, pool: pool})
+}
+
+type migrateCommand struct{}
+
+func (*migrateCommand) Run(ctx context.Context, out *output) error {
+	cfg, err := settings()
+	if err != nil {
+		return err
+	}
+	ran, err := db.Migrate(ctx, cfg.DatabaseURL.Reveal())
+	if err != nil {
+		return err
+	}
+	return out.print(map[string]any{"ran": len(ran), "migrations": ran}, "The schema is current; %d migrations ran.", len(ran))
+}
+
+type keysCommands struct {
+	New    keysNew    `cmd:"" help:"Print a fresh key ring for QSERVE_KEYS_FILE. Keep it apart from the database's backups."`
+	Rotate keysRotate `cmd:"" help:"Print the key ring in a file with a new primary key. Older keys still open."`
+}
+
+type keysNew struct{}
+
+func (*keysNew) Run() error {
+	ring, err := seal.New()
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(append(ring, '\n'))
+	return err
+}
+
+type keysRotate struct {
+	File string `arg:"" type:"existingfile" help:"The key ring in use."`
+}
+
+func (c *keysRotate) Run() error {
+	old, err := os.ReadFile(c.File)
+	if err != nil {
+		return fmt.Errorf("read the key ring: %w", err)
+	}
+	ring, err := seal.Rotate(old)
+	if err != nil {
+		return err
+	}
+	_, err = os.Stdout.Write(append(ring, '\n'))
+	return err
+}
+
+type settingsCommand struct{}
+
+func (*settingsCommand) Run() error {
+	_, err := os.Stdout.WriteString(config.Usage())
+	return err
+}
+
+type versionCommand struct{}
+
+func (*versionCommand) Run(out *output) error {
+	version, revision := "(devel)", ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		version = info.Main.Version
+		for _, s := range info.Settings {
+			if s.Key == "vcs.revision" {
+				revision = s.Value
+			}
+		}
+	}
+	return out.print(map[string]string{"version": version, "revision": revision}, "qserve %s %s", version, revision)
+}

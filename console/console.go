@@ -1,0 +1,67 @@
+// Package console is what staff do: keep plans, routers and subscribers, look at an account, and give commands to it.
+//
+// A command is stored as an action and rung for; it is applied and driven to the router by the workers, so a caller can
+// go away after it was accepted. Nothing here talks to a router or decides a rule.
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"qserve/internal/clock"
+	"qserve/internal/seal"
+)
+
+// Ringer is rung for stored work; what it misses is found by the workers' sweep.
+type Ringer interface {
+	RingAction(ctx context.Context, id int64, kind string)
+	RingRouter(ctx context.Context, id int64)
+	RingDue(ctx context.Context, subscriber int64, at, now time.Time)
+}
+
+// Config is what a [Service] needs. All of it must be set.
+type Config struct {
+	Pool     *pgxpool.Pool
+	Keys     *seal.Ring
+	Ring     Ringer
+	Clock    clock.Clock
+	Zone     *time.Location
+	Region   string // for phone numbers, ISO 3166-1 alpha-2
+	Currency string // ISO 4217
+	Log      *slog.Logger
+}
+
+// Service is safe for concurrent use.
+type Service struct{ Config }
+
+// New returns a service.
+func New(cfg Config) *Service { return &Service{cfg} }
+
+// FieldError is bad input, with the field that a person has to change.
+type FieldError struct {
+	Field   string
+	Problem string
+}
+
+func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
+
+func bad(field, format string, args ...any) error {
+	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// taken turns the violation of a unique constraint into the field that caused it.
+func taken(err error, fields map[string]error) error {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		if known, ok := fields[pg.ConstraintName]; ok {
+			return known
+		}
+	}
+	return err
+}

@@ -1,0 +1,139 @@
+package console
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qserve/account"
+	"qserve/db"
+	"qserve/internal/phone"
+)
+
+// NewSubscriber is a customer to be connected.
+type NewSubscriber struct {
+	Account  string // account number, unique whatever its spaces, dashes and case
+	Name     string
+	Phone    string // as anyone types it; may be empty
+	Email    string
+	Address  string
+	Router   string // its name
+	Username string // PPPoE; default: the account number in lower case
+	Password string // PPPoE; empty: one is made
+	FixedIP  string // empty: from the router's pool
+	Plan     string // its name
+	// PaidUntil is set for a customer who is taken over from another system.
+	PaidUntil time.Time
+}
+
+// usernames are the PPPoE names that every part of a RouterOS installation carries unharmed.
+var usernames = regexp.MustCompile(`^[A-Za-z0-9._@-]{1,64}$`)
+
+// AddSubscriber stores a customer and returns the action that brings the credentials to the router.
+// Its errors are [*FieldError] where the input is wrong.
+func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (db.Saved, error) {
+	params, err := s.checkSubscriber(&n)
+	if err != nil {
+		return db.Saved{}, err
+	}
+	var saved db.Saved
+	err = db.InTx(ctx, s.Pool, func(tx pgx.Tx, q *db.Queries) error {
+		plan, err := q.PlanByName(ctx, n.Plan)
+		if errors.Is(err, pgx.ErrNoRows) || (err == nil && plan.ArchivedAt != nil) {
+			return bad("plan", "there is no plan %q", n.Plan)
+		}
+		if err != nil {
+			return fmt.Errorf("read plan %q: %w", n.Plan, err)
+		}
+		router, err := q.RouterByName(ctx, n.Router)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return bad("router", "there is no router %q", n.Router)
+		}
+		if err != nil {
+			return fmt.Errorf("read router %q: %w", n.Router, err)
+		}
+		params.PlanID, params.Currency, params.RouterID = plan.ID, plan.Currency, router.ID
+		if params.ID, err = q.NextSubscriberID(ctx); err != nil {
+			return fmt.Errorf("number subscriber: %w", err)
+		}
+		params.PasswordSealed, err = s.Keys.Seal([]byte(n.Password), db.SubscriberPasswordRow(params.ID))
+		if err != nil {
+			return fmt.Errorf("seal the PPPoE password: %w", err)
+		}
+		if _, err := q.CreateSubscriber(ctx, params); err != nil {
+			return fmt.Errorf("add subscriber: %w", taken(err, map[string]error{
+				"subscribers_account_key":            bad("account", "there is an account %q already", n.Account),
+				"subscribers_account_key_key":        bad("account", "there is an account like %q already", n.Account),
+				"subscribers_router_id_username_key": bad("username", "somebody on %s has the PPPoE name %q", n.Router, n.Username),
+			}))
+		}
+		locked, err := db.LockAccountFacts(ctx, q, params.ID)
+		if err != nil {
+			return err
+		}
+		now := s.Clock.Now()
+		change, err := account.Apply(locked.Account, account.Open{PaidUntil: n.PaidUntil}, now, s.Zone)
+		if err != nil {
+			return err
+		}
+		saved, err = db.SaveChange(ctx, tx, change, db.Deed{Kind: "create", Actor: "staff", AcceptedAt: now}, now)
+		return err
+	})
+	if err != nil {
+		return db.Saved{}, err
+	}
+	if saved.RouterID != 0 {
+		s.Ring.RingRouter(ctx, saved.RouterID)
+	}
+	s.Ring.RingDue(ctx, saved.SubscriberID, saved.DueAt, s.Clock.Now())
+	return saved, nil
+}
+
+func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, error) {
+	none := db.CreateSubscriberParams{}
+	n.Account, n.Name = strings.TrimSpace(n.Account), strings.TrimSpace(n.Name)
+	if account.NormalizeReference(n.Account) == "" || len(n.Account) > 40 {
+		return none, bad("account", "must have 1 to 40 characters and a letter or digit among them")
+	}
+	if n.Name == "" || len([]rune(n.Name)) > 200 {
+		return none, bad("name", "must have 1 to 200 characters")
+	}
+	if n.Username == "" {
+		n.Username = strings.ToLower(n.Account)
+	}
+	if !usernames.MatchString(n.Username) {
+		return none, bad("username", "may have 1 to 64 of letters, digits and . _ @ -")
+	}
+	if n.Password == "" {
+		n.Password = rand.Text()[:12]
+	}
+	if len(n.Password) < 4 || len(n.Password) > 64 || strings.ContainsAny(n.Password, "\x00\r\n") {
+		return none, bad("password", "must have 4 to 64 characters on one line")
+	}
+	p := db.CreateSubscriberParams{
+		Account: n.Account, Name: n.Name, Email: strings.TrimSpace(n.Email), Address: strings.TrimSpace(n.Address),
+		Username: n.Username,
+	}
+	if n.Phone != "" {
+		number, ok := phone.E164(n.Phone, s.Region)
+		if !ok {
+			return none, bad("phone", "is not a phone number")
+		}
+		p.Phone = number
+	}
+	if n.FixedIP != "" {
+		ip, err := netip.ParseAddr(n.FixedIP)
+		if err != nil || !ip.Is4() {
+			return none, bad("fixed-ip", "%q is not an IPv4 address", n.FixedIP)
+		}
+		p.FixedAddress = &ip
+	}
+	return p, nil
+}

@@ -1,0 +1,143 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"qserve/db"
+)
+
+const (
+	sweepEvery = time.Second
+	// sweepAfter is how old work must be before the sweep rings for it: younger work has been rung for just now.
+	sweepAfter = 2 * time.Second
+	// sweepMost bounds one round on one list; what is left is found a second later.
+	sweepMost = 1000
+	// lookAhead is how early a due time gets a task of its own; farther ones stay in PostgreSQL.
+	lookAhead      = 2 * time.Minute
+	lookAheadEvery = 30 * time.Second
+	probeEvery     = 3 * time.Second
+	probesAtOnce   = 16
+)
+
+// sweepUntil finds the rows that nobody rang for, in every worker, once a second: after Redis was emptied, after a
+// worker died, after a ring that Redis did not take. Asynq itself would notice a dead worker only after a minute or two.
+func (w *Worker) sweepUntil(ctx context.Context) error {
+	var lookedAhead, probed time.Time
+	for {
+		now := w.Clock.Now()
+		ahead := now.Sub(lookedAhead) >= lookAheadEvery
+		if err := w.sweep(ctx, now, ahead); err != nil && ctx.Err() == nil {
+			w.Log.Warn("sweep is incomplete", "error", err)
+		} else if ahead {
+			lookedAhead = now
+		}
+		if now.Sub(probed) >= probeEvery {
+			if err := w.probe(ctx, now); err != nil && ctx.Err() == nil {
+				w.Log.Warn("probing routers is incomplete", "error", err)
+			}
+			probed = now
+		}
+		if w.Clock.WaitUntil(ctx, now.Add(sweepEvery)) != nil {
+			return nil
+		}
+	}
+}
+
+// sweep rings once for what is due on each of the four lists. ahead also gives the near due times their tasks.
+func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
+	w.Bell.renew()
+	q, old := db.New(w.Pool), now.Add(-sweepAfter)
+
+	deliveries, err := q.WaitingDeliveries(ctx, db.WaitingDeliveriesParams{OlderThan: old, Most: sweepMost})
+	if err != nil {
+		return fmt.Errorf("sweep deliveries: %w", err)
+	}
+	for _, id := range deliveries {
+		added, err := w.Bell.ring(ctx, deliveryTask(id))
+		if err != nil {
+			return fmt.Errorf("ring for delivery %d: %w", id, err)
+		}
+		w.metrics.swept("deliveries", added)
+	}
+
+	actions, err := q.WaitingActions(ctx, db.WaitingActionsParams{OlderThan: old, Most: sweepMost})
+	if err != nil {
+		return fmt.Errorf("sweep actions: %w", err)
+	}
+	for _, a := range actions {
+		added, err := w.Bell.ring(ctx, actionTask(a.ID, a.Kind))
+		if err != nil {
+			return fmt.Errorf("ring for action %d: %w", a.ID, err)
+		}
+		w.metrics.swept("actions", added)
+	}
+
+	until := now
+	if ahead {
+		until = now.Add(lookAhead)
+	}
+	dues, err := q.DueAccounts(ctx, db.DueAccountsParams{Until: until, Most: sweepMost})
+	if err != nil {
+		return fmt.Errorf("sweep due times: %w", err)
+	}
+	for _, d := range dues {
+		added, err := w.Bell.ring(ctx, dueTask(d.ID, *d.DueAt))
+		if err != nil {
+			return fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
+		}
+		w.metrics.swept("dues", added && d.DueAt.Before(old))
+	}
+
+	routers, err := q.RoutersWithWork(ctx, db.RoutersWithWorkParams{Now: now, OlderThan: old, Most: sweepMost})
+	if err != nil {
+		return fmt.Errorf("sweep provisions: %w", err)
+	}
+	for _, id := range routers {
+		added, err := w.Bell.ringRouter(ctx, id)
+		if err != nil {
+			return fmt.Errorf("ring for router %d: %w", id, err)
+		}
+		w.metrics.swept("provisions", added)
+	}
+	return nil
+}
+
+// probe looks whether routers that did not answer are back, so that a customer does not wait for the end of a backoff.
+func (w *Worker) probe(ctx context.Context, now time.Time) error {
+	rows, err := db.New(w.Pool).RoutersToProbe(ctx, db.RoutersToProbeParams{Now: now.Add(time.Second), Most: 4 * probesAtOnce})
+	if err != nil {
+		return fmt.Errorf("read the routers to probe: %w", err)
+	}
+	group, ctx := errgroup.WithContext(ctx)
+	group.SetLimit(probesAtOnce)
+	for _, row := range rows {
+		group.Go(func() error {
+			target, err := Target(row, w.Keys)
+			if err != nil || w.Fleet.Probe(ctx, target) != nil {
+				return nil //nolint:nilerr // still away; its own next try will say so
+			}
+			return w.backAgain(ctx, row)
+		})
+	}
+	return group.Wait()
+}
+
+func (w *Worker) backAgain(ctx context.Context, row db.Router) error {
+	changed, err := db.New(w.Pool).RouterMayBeTriedNow(ctx, row.ID)
+	if err != nil {
+		return fmt.Errorf("close the breaker of router %q: %w", row.Name, err)
+	}
+	if changed == 0 {
+		return nil
+	}
+	w.Log.Info("router answers again", "router", row.Name)
+	if err := w.Bell.hurry(row.ID); err != nil {
+		w.Log.Warn("redis does not take tasks; the sweep will find this work", "router", row.Name, "error", err)
+	}
+	w.Bell.RingRouter(ctx, row.ID)
+	return nil
+}

@@ -1,0 +1,93 @@
+// Package jobs does the work that the database says is not done, through Asynq: one task for each delivery, action, due
+// time and router.
+//
+// A task carries an id and says "look now"; the row it names says what is to be done, and that it is not done yet. So a
+// task that is lost, doubled or run again after it finished changes nothing: every handler looks at the row first, under
+// its lock. A sweep in every worker finds the rows that nobody rang for.
+//
+// What a command does to an account is decided in package account; how a router is driven, in package router. This is
+// the only package that knows Asynq.
+package jobs
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"github.com/hibiken/asynq"
+)
+
+// The task types, named for what a person reads in the dashboard.
+const (
+	TypeDelivery = "delivery:process"
+	TypeDue      = "account:due"
+	TypeConverge = "router:converge"
+	// typeAccount is followed by the kind of the action: account:suspend.
+	typeAccount = "account:"
+)
+
+// The queues. Routers have their own, with workers of their own: one that hangs keeps no payment waiting.
+const (
+	QueueAccounts = "accounts"
+	QueueRouters  = "routers"
+)
+
+const (
+	accountTimeout = 30 * time.Second
+	// convergeTimeout bounds one turn on a router, which ends on its own well before (turnLength).
+	convergeTimeout = 3 * time.Minute
+	// forEver is how often work is retried that only success or a person can end.
+	forEver = math.MaxInt32
+)
+
+type payload struct {
+	ID int64 `json:"id"`
+}
+
+func task(kind, queue, taskID string, id int64, timeout time.Duration, opts ...asynq.Option) *asynq.Task {
+	body, err := json.Marshal(payload{ID: id})
+	if err != nil {
+		panic(err) // an int64 always marshals
+	}
+	opts = append(opts, asynq.Queue(queue), asynq.TaskID(taskID), asynq.Timeout(timeout), asynq.MaxRetry(forEver))
+	return asynq.NewTask(kind, body, opts...)
+}
+
+func deliveryTask(id int64) *asynq.Task {
+	return task(TypeDelivery, QueueAccounts, "delivery:"+strconv.FormatInt(id, 10), id, accountTimeout)
+}
+
+func actionTask(id int64, kind string) *asynq.Task {
+	return task(typeAccount+kind, QueueAccounts, "action:"+strconv.FormatInt(id, 10), id, accountTimeout)
+}
+
+// dueTask fires at the whole second that at falls in or the next one, because Asynq keeps whole seconds; the handler
+// looks at the clock again.
+func dueTask(subscriber int64, at time.Time) *asynq.Task {
+	whole := at.Truncate(time.Second)
+	id := fmt.Sprintf("due:%d:%d", subscriber, whole.Unix())
+	return task(TypeDue, QueueAccounts, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
+}
+
+// convergeTasks are the two places that a router has in the queue. While the first is running or in retry, a ring takes
+// the second, which waits its turn: so no ring is lost, and a router that is away for a week has two tasks and not a
+// thousand.
+func convergeTasks(id int64) [2]*asynq.Task {
+	first := routerTaskID(id)
+	return [2]*asynq.Task{
+		task(TypeConverge, QueueRouters, first, id, convergeTimeout),
+		task(TypeConverge, QueueRouters, first+":more", id, convergeTimeout),
+	}
+}
+
+func routerTaskID(id int64) string { return "router:" + strconv.FormatInt(id, 10) }
+
+func idOf(t *asynq.Task) (int64, error) {
+	var p payload
+	if err := json.Unmarshal(t.Payload(), &p); err != nil || p.ID <= 0 {
+		return 0, Permanent(fmt.Errorf("task %s has no usable id in its payload", t.Type()))
+	}
+	return p.ID, nil
+}
