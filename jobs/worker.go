@@ -156,14 +156,3 @@ func (w *Worker) handle(mux *asynq.ServeMux, kind string, fn func(ctx context.Co
 		return forAsynq(err)
 	})
 }
-
-// asynqLog sends Asynq's own log lines to ours.
-type asynqLog struct{ log *slog.Logger }
-
-func (l asynqLog) Debug(args ...any) { l.log.Debug(fmt.Sprint(args...), "from", "asynq") }
-func (l asynqLog) Info(args ...any)  { l.log.Info(fmt.Sprint(args...), "from", "asynq") }
-func (l asynqLog) Warn(args ...any)  { l.log.Warn(fmt.Sprint(args...), "from", "asynq") }
-func (l asynqLog) Error(args ...any) { l.log.Error(fmt.Sprint(args...), "from", "asynq") }
-
-// Fatal is Asynq's word for an error after which it calls os.Exit; the program decides that itself.
-func (l asynqLog) Fatal(args ...any) { l.log.Error(fmt.Sprint(args...), "from", "asynq") }

@@ -113,7 +113,7 @@ func (f *Fleet) ready(ctx context.Context, l *lane, t Target) error {
 		}
 		cancel()
 	}
-	if false {
+	if l.open != nil && l.revision != t.Revision {
 		l.hangUp()
 	}
 	if l.open != nil {

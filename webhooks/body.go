@@ -48,12 +48,10 @@ func BodyKey(body []byte) string {
 
 // unreadable drops what encoding/json quotes of the body: it may be a name or a number.
 func unreadable(err error) error {
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Errorf("the body is not JSON: it breaks off or goes wrong at byte %d", syntax.Offset)
 	}
-	var shape *json.UnmarshalTypeError
-	if errors.As(err, &shape) && shape.Field != "" {
+	if shape, ok := errors.AsType[*json.UnmarshalTypeError](err); ok && shape.Field != "" {
 		return fmt.Errorf("the body has %s where %s should hold something else", shape.Value, shape.Field)
 	}
 	return errors.New("the body is JSON, but not of the documented shape")

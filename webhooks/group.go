@@ -173,8 +173,7 @@ func (g *group) insert(ctx context.Context, batch []*waiting) error {
 		rows.ReceivedAts = append(rows.ReceivedAts, w.receivedAt)
 	}
 	inserted, err := g.queries.InsertDeliveries(ctx, rows)
-	var pg *pgconn.PgError
-	if err != nil && !errors.As(err, &pg) && ctx.Err() == nil {
+	if _, answered := errors.AsType[*pgconn.PgError](err); err != nil && !answered && ctx.Err() == nil {
 		// The connection was lost, perhaps before the server restarted. The rows have keys, so once more does no harm;
 		// what the lost attempt had stored after all is then a duplicate of itself.
 		inserted, err = g.queries.InsertDeliveries(ctx, rows)
@@ -213,11 +212,8 @@ func (g *group) fail(err error, batch ...*waiting) {
 // spoiled reports whether one of the rows is to blame, by the class of the SQLSTATE (PostgreSQL manual, appendix A):
 // bad data, a constraint, a limit of the server, or a conflict with another transaction.
 func spoiled(err error) bool {
-	var pg *pgconn.PgError
-	if !errors.As(err, &pg) {
-		return false
-	}
-	return slices.ContainsFunc([]string{"22", "23", "54", "40"}, func(class string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && slices.ContainsFunc([]string{"22", "23", "54", "40"}, func(class string) bool {
 		return strings.HasPrefix(pg.Code, class)
 	})
 }

@@ -90,7 +90,7 @@ func (in *Intake) receive(w http.ResponseWriter, r *http.Request, now time.Time)
 	}
 	request := Request{Call: c.path, Header: r.Header, Body: body, ReceivedAt: now, Peer: peer(r, in.proxies)}
 	if err := p.Verify(request, source); err != nil {
-		res.outcome, res.answer = in.refuse(source, request, err), answerRefused
+		res.outcome, res.answer = in.refuse(r.Context(), source, request, err), answerRefused
 		return res
 	}
 	// A caller who hangs up early has told us of money all the same.
@@ -106,16 +106,16 @@ func (in *Intake) receive(w http.ResponseWriter, r *http.Request, now time.Time)
 }
 
 // refuse logs a refusal and returns what to count it as.
-func (in *Intake) refuse(source Source, r Request, err error) string {
-	var refusal *Refusal
-	if !errors.As(err, &refusal) {
+func (in *Intake) refuse(ctx context.Context, source Source, r Request, err error) string {
+	refusal, ok := errors.AsType[*Refusal](err)
+	if !ok {
 		refusal = &Refusal{Reason: "unverified"}
 	}
 	level := slog.LevelWarn
 	if refusal.Alarm {
 		level = slog.LevelError
 	}
-	in.log.Log(context.Background(), level, "a call to a payment source is refused", "source", source.Name, "reason", refusal.Reason, "peer", r.Peer)
+	in.log.Log(ctx, level, "a call to a payment source is refused", "source", source.Name, "reason", refusal.Reason, "peer", r.Peer)
 	return "refused-" + refusal.Reason
 }
 
@@ -180,11 +180,11 @@ func readBody(w http.ResponseWriter, r *http.Request) (body []byte, reason strin
 	defer slow.Stop()
 	buffer := bytes.NewBuffer(make([]byte, 0, max(r.ContentLength, 0)+bytes.MinRead))
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, maxBody))
-	var tooLarge *http.MaxBytesError
+	_, tooLarge := errors.AsType[*http.MaxBytesError](err)
 	switch {
 	case err == nil:
 		return buffer.Bytes(), "", nil
-	case errors.As(err, &tooLarge):
+	case tooLarge:
 		return nil, "too-large", &answerTooLarge
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		w.Header().Set("Connection", "close")

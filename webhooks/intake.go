@@ -40,7 +40,8 @@ type Config struct {
 	// from to X-Forwarded-For.
 	TrustedProxies int
 	// Observe is told of each call: the source's name (empty when there is none), the call, what became of it and the
-	// time it took. None of these come from the sender. Nil: nobody is told.
+	// time it took; and, with neither a source nor a time, of each delivery "replayed" from the spool or "not-rung" for.
+	// None of it comes from the sender. Nil: nobody is told.
 	Observe func(source, call, outcome string, d time.Duration)
 	Clock   clock.Clock  // nil: the machine's
 	Log     *slog.Logger // nil: slog.Default

@@ -3,9 +3,9 @@ package webhooks
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -129,7 +129,7 @@ func TestFullSpool_TakesNoMore(t *testing.T) {
 	}
 	s.most = 2
 	for i := range 3 {
-		err := s.put(delivery{source: 1, key: fmt.Sprint(i), body: []byte("{}")})
+		err := s.put(delivery{source: 1, key: strconv.Itoa(i), body: []byte("{}")})
 		if (i < 2) != (err == nil) {
 			t.Errorf("delivery %d: %v", i, err)
 		}

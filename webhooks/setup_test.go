@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -223,9 +224,7 @@ func (h *harness) send(ctx context.Context, method, path string, body io.Reader,
 	if err != nil {
 		return answer{}, err
 	}
-	for name, values := range header {
-		r.Header[name] = values
-	}
+	maps.Copy(r.Header, header)
 	res, err := h.server.Client().Do(r)
 	if err != nil {
 		return answer{}, err
@@ -256,9 +255,7 @@ func confirmation(t testing.TB, change map[string]any) []byte {
 		"BusinessShortCode": "600100", "BillRefNumber": " acc-0042 ", "InvoiceNumber": "", "OrgAccountBalance": "25000.00",
 		"ThirdPartyTransID": "", "MSISDN": "2547 ***** 126", "FirstName": "JANE", "MiddleName": "", "LastName": "",
 	}
-	for name, value := range change {
-		fields[name] = value
-	}
+	maps.Copy(fields, change)
 	body, err := json.Marshal(fields)
 	if err != nil {
 		t.Fatal(err)

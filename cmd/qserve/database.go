@@ -62,6 +62,7 @@ func (*migrateCommand) Run(ctx context.Context, out *output) error {
 type keysCommands struct {
 	New    keysNew    `cmd:"" help:"Print a fresh key ring for QSERVE_KEYS_FILE. Keep it apart from the database's backups."`
 	Rotate keysRotate `cmd:"" help:"Print the key ring in a file with a new primary key. Older keys still open."`
+	Reseal keysReseal `cmd:"" help:"Seal every secret in the database anew under the primary key."`
 }
 
 type keysNew struct{}

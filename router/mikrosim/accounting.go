@@ -38,7 +38,7 @@ const (
 
 // account queues a record of the session. The router's lock is held.
 func (r *Router) account(s *session, status rfc2866.AcctStatusType, cause rfc2866.AcctTerminateCause) {
-	if !r.radius.accounts() {
+	if !r.radius.accounts() || status == rfc2866.AcctStatusType_Value_Stop && r.cfg.LoseStops {
 		return
 	}
 	now := r.cfg.Clock.Now()
@@ -111,7 +111,7 @@ func (r *Router) accountingRequest(secret []byte, rec record) (*radius.Packet, e
 		rfc2865.FramedProtocol_Add(p, rfc2865.FramedProtocol_Value_PPP),
 		rfc2865.FramedIPAddress_Add(p, rec.address),
 		rfc2866.AcctAuthentic_Add(p, authentic),
-		rfc2869.EventTimestamp_Add(p, rec.at),
+		rfc2869.EventTimestamp_Add(p, rec.at.Add(r.cfg.ClockOffset)),
 		rfc2866.AcctDelayTime_Add(p, rfc2866.AcctDelayTime(seconds(r.cfg.Clock.Now().Sub(rec.at)))),
 	}
 	if len(rec.class) > 0 {

@@ -119,7 +119,8 @@ func (r *Router) changes(a radius.Attribute) bool {
 	return len(value) == 0
 }
 
-// identify finds the session that all identifying attributes fit. Only sessions that RADIUS let in can be found.
+// identify finds the session that all identifying attributes fit. Only sessions that RADIUS let in can be found, unless
+// Config says otherwise.
 func (r *Router) identify(p *radius.Packet) (*session, rfc3576.ErrorCause) {
 	candidate := func() *session {
 		if id := rfc2866.AcctSessionID_GetString(p); id != "" {
@@ -146,7 +147,7 @@ func (r *Router) identify(p *radius.Packet) (*session, rfc3576.ErrorCause) {
 		return nil, rfc3576.ErrorCause_Value_MissingAttribute
 	}
 	s := candidate()
-	if s == nil || s.ended || !s.radius || !r.fits(s, p) {
+	if s == nil || s.ended || !s.radius && !r.cfg.CoAReachesLocal || !r.fits(s, p) {
 		return nil, rfc3576.ErrorCause_Value_SessionContextNotFound
 	}
 	return s, accepted
@@ -168,7 +169,9 @@ func (r *Router) apply(s *session, p *radius.Packet) (rfc3576.ErrorCause, func()
 	limited := err == nil
 	if limited {
 		var ok bool
-		if rate, ok = parseRate(rateText); !ok {
+		if rate, ok = parseRate(rateText); !ok && r.cfg.CoAIgnoresBadRate {
+			return accepted, nil
+		} else if !ok {
 			return rfc5176.ErrorCause_Value_InvalidAttributeValue, nil
 		}
 	}

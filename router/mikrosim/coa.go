@@ -88,7 +88,7 @@ func (r *Router) takeCoA(b []byte, from netip.AddrPort) {
 	counters.Requests++
 	now := r.cfg.Clock.Now()
 	p := r.authenticate(b, from.Addr())
-	if p == nil || stale(p, now) {
+	if p == nil || stale(p, now.Add(r.cfg.ClockOffset)) {
 		counters.Bad++
 		return
 	}

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"slices"
+	"time"
 )
 
 // pendingAnswers bounds the answers that a connection may have in flight; past it the router stops reading.
@@ -132,19 +133,30 @@ func (c *apiConn) handle(words []string) {
 		a.reply = fatal("session terminated on request")
 	case !c.loggedIn:
 		a.reply = fatal("not logged in")
-	case words[0] == "/cancel":
-		target, own := "", key
-		if tag, ok := req.args["tag"]; ok {
-			target = laneKey(request{tag: tag, tagged: true})
-		}
-		a.sentences, key = c.out.cancel(target, own), laneCancel
+	case words[0] == "/cancel": // below, without the router's lock
 	default:
 		a.reply = r.execute(req)
 		a.spoil = r.spoils(req)
 	}
-	a.due = r.cfg.Clock.Now().Add(r.cfg.Latency + r.fault.delay())
+	a.due = r.cfg.Clock.Now().Add(r.latency() + r.fault.delay())
 	r.mu.Unlock()
+	if a.sentences == nil {
+		target := ""
+		if tag, ok := req.args["tag"]; ok {
+			target = laneKey(request{tag: tag, tagged: true})
+		}
+		a.sentences, key = c.out.cancel(target, key), laneCancel
+	}
 	c.out.push(key, a)
+}
+
+// latency counts a command and returns how long its answer takes. The router's lock is held.
+func (r *Router) latency() time.Duration {
+	r.commands++
+	if r.cfg.ThrottleAfter > 0 && r.commands > r.cfg.ThrottleAfter {
+		return r.cfg.ThrottleLatency
+	}
+	return r.cfg.Latency
 }
 
 // login checks user and password, in the form of the router's version: one sentence since 6.43, a challenge before

@@ -136,6 +136,7 @@ func (r *Router) SetFault(f Fault) error {
 		return fmt.Errorf("unknown fault %q: use one of %s", f.Kind, strings.Join(names, ", "))
 	}
 	r.mu.Lock()
+	wasDown := r.fault.Kind == FaultDown
 	r.fault = f
 	r.lossTurn = [paths]int{}
 	if f.closesPorts() {
@@ -146,7 +147,7 @@ func (r *Router) SetFault(f Fault) error {
 	if f.Kind == FaultFull {
 		r.closeConns()
 	}
-	if f.Kind != FaultDown {
+	if wasDown && f.Kind != FaultDown {
 		r.dialAll()
 	}
 	r.notify()

@@ -12,6 +12,7 @@ import (
 
 	"layeh.com/radius"
 
+	"qserve/internal/clock"
 	"qserve/router/mikrosim"
 )
 
@@ -187,17 +188,24 @@ func TestRefusingRouter_SaysWhy(t *testing.T) {
 	}
 }
 
-func TestSlowRouter_AnswersLate(t *testing.T) {
+func TestSlowRouter_AnswersWhenItsTimeHasCome(t *testing.T) {
 	t.Parallel()
-	r, _ := onlineByRadius(t, mikrosim.Config{})
+	clk := clock.NewManual(time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC))
+	r := setup(t, mikrosim.Config{Clock: clk})
 	fault(t, r, mikrosim.Fault{Kind: mikrosim.FaultSlow, Ms: 40})
-	start := time.Now()
-	dial(t, r)
-	if got := ask(t, r, request(radius.CodeCoARequest, user("ann"), rate("1M/1M"))); got != "CoA-ACK" {
-		t.Error(got)
+	c := rawDial(t, r)
+	c.send(t, "/login", "=name=qserve", "=password=qserve")
+	answer := make(chan string, 1)
+	go func() { answer <- ask(t, r, request(radius.CodeCoARequest, user("ann"))) }()
+	for _, step := range []time.Duration{39 * time.Millisecond, time.Millisecond} {
+		must(t, clk.AwaitWaiters(t.Context(), 2)) // the answers to the login and to the CoA
+		clk.Advance(step)
 	}
-	if d := time.Since(start); d < 80*time.Millisecond {
-		t.Errorf("login and CoA took %s, want twice 40 ms at least", d)
+	if got := c.next(t); got != "!done" {
+		t.Errorf("login: %s", got)
+	}
+	if got := <-answer; got != "CoA-NAK Session-Context-Not-Found" {
+		t.Error(got)
 	}
 }
 

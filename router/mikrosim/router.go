@@ -50,6 +50,7 @@ type Router struct {
 	fault        Fault
 	lossTurn     [paths]int
 	counters     Counters
+	commands     int
 	// counted is what the CoA counters were when the router last started.
 	counted  PacketCounters
 	replays  replays
@@ -211,7 +212,7 @@ func (r *Router) Reboot() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.boot++
-	r.sessionCount = 0
+	r.sessionCount, r.commands = 0, 0
 	r.booted = r.cfg.Clock.Now()
 	r.counted = r.counters.both()
 	r.replays = replays{byKey: make(map[replayKey][]byte)}

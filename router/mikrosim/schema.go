@@ -21,7 +21,7 @@ type property struct {
 	required bool
 	// readOnly properties cannot be given by a client.
 	readOnly bool
-	// hidden properties are never returned and never match a query.
+	// hidden properties are never returned: absent, or masked where Config says so.
 	hidden bool
 	// live computes the value at the time of reading.
 	live func(r *Router, it *item) string

@@ -152,7 +152,7 @@ func (t *table) namesAll(change map[string]string) bool {
 func (r *Router) value(it *item, p property) (string, bool) {
 	switch {
 	case p.hidden:
-		return "", false
+		return "*****", r.cfg.MaskPasswords && p.name == "password" && it.values[p.name] != ""
 	case p.live != nil:
 		return p.live(r, it), true
 	}
