@@ -37,7 +37,7 @@ func ParseMoney(text, currency string) (Money, error) {
 	bad := func(why string) (Money, error) {
 		return Money{}, fmt.Errorf("%w: %.40q %s", ErrAmount, text, why)
 	}
-	if len(currency) != 3 || strings.ToUpper(currency) != currency {
+	if len(currency) != 3 || strings.Trim(currency, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
 		return bad(fmt.Sprintf("in currency %.10q, which is not an ISO 4217 code", currency))
 	}
 	digits, negative := strings.CutPrefix(text, "-")
@@ -53,18 +53,22 @@ func ParseMoney(text, currency string) (Money, error) {
 		fraction = fraction[:exp]
 	}
 	fraction += strings.Repeat("0", exp-len(fraction))
+	// The sum is kept negative, because there is one more negative number than there are positive ones.
 	var minor int64
 	for _, c := range whole + fraction {
 		if c < '0' || c > '9' {
 			return bad("is not a decimal number")
 		}
 		d := int64(c - '0')
-		if minor > (math.MaxInt64-d)/10 {
+		if minor < (math.MinInt64+d)/10 {
 			return bad("is too large")
 		}
-		minor = minor*10 + d
+		minor = minor*10 - d
 	}
-	if negative {
+	if !negative {
+		if minor == math.MinInt64 {
+			return bad("is too large")
+		}
 		minor = -minor
 	}
 	return Money{Minor: minor, Currency: currency}, nil

@@ -2,6 +2,7 @@ package account
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -38,7 +39,7 @@ func (d Duration) Validate() error {
 
 func (d Duration) String() string {
 	if d.Count == 1 {
-		return "1 " + string(d.Unit[:len(d.Unit)-1])
+		return "1 " + strings.TrimSuffix(string(d.Unit), "s")
 	}
 	return fmt.Sprintf("%d %s", d.Count, d.Unit)
 }
@@ -50,22 +51,41 @@ func (d Duration) String() string {
 // anchorDay 0 the day of start is the anchor.
 func (d Duration) After(start time.Time, zone *time.Location, anchorDay int) time.Time {
 	local := start.In(zone)
+	// Calendar days are counted in UTC, which has all of them at every hour.
+	end := time.Date(local.Year(), local.Month(), local.Day(), local.Hour(), local.Minute(), local.Second(),
+		local.Nanosecond(), time.UTC)
 	switch d.Unit {
 	case Hours:
 		return start.Add(time.Duration(d.Count) * time.Hour).UTC()
 	case Days:
-		return local.AddDate(0, 0, d.Count).UTC()
+		return onWallClock(end.AddDate(0, 0, d.Count), zone)
 	default:
 		if anchorDay == 0 {
 			anchorDay = local.Day()
 		}
-		hour, minute, second := local.Clock()
-		first := time.Date(local.Year(), local.Month()+time.Month(d.Count), 1, 0, 0, 0, 0, zone)
-		day := min(anchorDay, lastDay(first.Year(), first.Month()))
-		return time.Date(first.Year(), first.Month(), day, hour, minute, second, local.Nanosecond(), zone).UTC()
+		first := end.AddDate(0, d.Count, 1-end.Day())
+		return onWallClock(first.AddDate(0, 0, min(anchorDay, lastDay(first))-1), zone)
 	}
 }
 
-func lastDay(year int, month time.Month) int {
-	return time.Date(year, month+1, 0, 0, 0, 0, 0, time.UTC).Day()
+// onWallClock returns the instant at which the clocks of zone show what wall shows in UTC. Where summer time makes them
+// show it twice it is the later instant, and where they skip it, the one that much later: [time.Date] picks the earlier
+// in some zones, and nobody should lose an hour that is paid for.
+func onWallClock(wall time.Time, zone *time.Location) time.Time {
+	_, before := wall.Add(-24 * time.Hour).In(zone).Zone()
+	_, after := wall.Add(24 * time.Hour).In(zone).Zone()
+	earlier := wall.Add(-time.Duration(max(before, after)) * time.Second)
+	later := wall.Add(-time.Duration(min(before, after)) * time.Second)
+	shows := func(t time.Time) bool {
+		_, offset := t.In(zone).Zone()
+		return t.Add(time.Duration(offset) * time.Second).Equal(wall)
+	}
+	if shows(earlier) && !shows(later) {
+		return earlier
+	}
+	return later
+}
+
+func lastDay(of time.Time) int {
+	return time.Date(of.Year(), of.Month()+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }

@@ -9,7 +9,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -55,10 +60,32 @@ func bad(field, format string, args ...any) error {
 	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
 
-// taken turns the violation of a unique constraint into the field that caused it.
+// checkLine checks text that people read: its length in characters, and that it is one line.
+func checkLine(field, text string, least, most int) error {
+	switch n := utf8.RuneCountInString(text); {
+	case n < least:
+		return bad(field, "must have %d to %d characters", least, most)
+	case n > most:
+		return bad(field, "has %d characters, and may have %d", n, most)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
+		return bad(field, "must be one line of text")
+	}
+	return nil
+}
+
+// hostPort reports whether text names a port that can be called.
+func hostPort(text string) bool {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host == "" || checkLine("", host, 1, 253) != nil {
+		return false
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	return err == nil && n > 0
+}
+
+// taken turns the violation of a constraint into the field that caused it.
 func taken(err error, fields map[string]error) error {
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
 		if known, ok := fields[pg.ConstraintName]; ok {
 			return known
 		}

@@ -21,8 +21,8 @@ type NewPlan struct {
 // AddPlan stores a plan. Its errors are [*FieldError] where the input is wrong.
 func (s *Service) AddPlan(ctx context.Context, p NewPlan) (db.Plan, error) {
 	p.Name = strings.TrimSpace(p.Name)
-	if p.Name == "" || len(p.Name) > 100 {
-		return db.Plan{}, bad("name", "must have 1 to 100 characters")
+	if err := checkLine("name", p.Name, 1, 100); err != nil {
+		return db.Plan{}, err
 	}
 	rate, err := account.ParseRate(p.Rate)
 	if err != nil {
@@ -38,8 +38,11 @@ func (s *Service) AddPlan(ctx context.Context, p NewPlan) (db.Plan, error) {
 	if price.Minor <= 0 {
 		return db.Plan{}, bad("price", "must be more than zero")
 	}
+	if err := checkLine("pool", p.Pool, 0, 100); err != nil {
+		return db.Plan{}, err
+	}
 	row, err := db.New(s.Pool).CreatePlan(ctx, db.CreatePlanParams{
-		Name: p.Name, Rate: string(rate), DurationCount: int32(p.Duration.Count), //nolint:gosec // validated above
+		Name: p.Name, Rate: string(rate), DurationCount: int32(p.Duration.Count),
 		DurationUnit: string(p.Duration.Unit), PriceMinor: price.Minor, Currency: price.Currency,
 		OnExpiry: string(account.Cut), Pool: p.Pool,
 	})

@@ -31,7 +31,7 @@ const historyLength = 50
 // Profile returns a subscriber by account number, however it is typed.
 func (s *Service) Profile(ctx context.Context, number string) (Profile, error) {
 	q := db.New(s.Pool)
-	row, err := q.SubscriberByKey(ctx, number)
+	row, err := q.SubscriberByKey(ctx, account.NormalizeReference(number))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return Profile{}, bad("account", "there is no account %q", number)
 	}
@@ -61,7 +61,7 @@ func (s *Service) Profile(ctx context.Context, number string) (Profile, error) {
 // reason that the action then carries.
 func (s *Service) Command(ctx context.Context, number, kind string, arguments any, actor string) (int64, error) {
 	q := db.New(s.Pool)
-	row, err := q.SubscriberByKey(ctx, number)
+	row, err := q.SubscriberByKey(ctx, account.NormalizeReference(number))
 	if errors.Is(err, pgx.ErrNoRows) {
 		return 0, bad("account", "there is no account %q", number)
 	}
@@ -77,6 +77,7 @@ func (s *Service) Command(ctx context.Context, number, kind string, arguments an
 		AcceptedAt: s.Clock.Now(),
 	})
 	if err != nil {
+		err = taken(err, map[string]error{"actions_kind_check": bad("kind", "there is no command %q", kind)})
 		return 0, fmt.Errorf("store the action %s on %q: %w", kind, number, err)
 	}
 	s.Ring.RingAction(ctx, id, kind)
@@ -109,10 +110,15 @@ func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
 // pollEvery is how often Follow looks: a person is waiting, and the look is one index access.
 const pollEvery = 50 * time.Millisecond
 
-// Follow waits until an action is confirmed or refused, or ctx ends, and returns it as it then is.
+// Follow waits until an action is confirmed or refused, or ctx ends, and returns it as it was last seen.
 func (s *Service) Follow(ctx context.Context, id int64) (ActionView, error) {
+	var seen ActionView
 	for {
 		view, err := s.Action(ctx, id)
+		if err != nil && ctx.Err() != nil && seen.ID != 0 {
+			return seen, nil
+		}
+		seen = view
 		if err != nil || view.State == "confirmed" || view.State == "refused" {
 			return view, err
 		}

@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -73,8 +74,8 @@ func (s *Service) AddRouter(ctx context.Context, r NewRouter) (db.Router, error)
 func checkRouter(r NewRouter) (db.CreateRouterParams, error) {
 	none := db.CreateRouterParams{}
 	r.Name = strings.TrimSpace(r.Name)
-	if r.Name == "" || len(r.Name) > 100 {
-		return none, bad("name", "must have 1 to 100 characters")
+	if err := checkLine("name", r.Name, 1, 100); err != nil {
+		return none, err
 	}
 	if r.Mode != "local" && r.Mode != "radius" {
 		return none, bad("mode", "must be local or radius, not %q", r.Mode)
@@ -89,6 +90,9 @@ func checkRouter(r NewRouter) (db.CreateRouterParams, error) {
 			return none, bad("interim", "must be 60 to 86400 seconds")
 		}
 		p.InterimSeconds = int32(r.Interim)
+	}
+	if err := checkLine("pool", r.Pool, 0, 100); err != nil {
+		return none, err
 	}
 	if err := checkAPI(r, &p); err != nil {
 		return none, err
@@ -113,11 +117,14 @@ func checkAPI(r NewRouter, p *db.CreateRouterParams) error {
 		}
 		return nil
 	}
-	if _, _, err := net.SplitHostPort(r.APIAddress); err != nil {
+	if !hostPort(r.APIAddress) {
 		return bad("api", "%q is not host:port, for example 10.9.0.2:8729", r.APIAddress)
 	}
-	if r.APIUser == "" || r.APIPassword == "" {
-		return bad("api-user", "the API needs a user and a password")
+	if err := checkLine("api-user", r.APIUser, 1, 100); err != nil {
+		return err
+	}
+	if r.APIPassword == "" {
+		return bad("api-password", "the API needs a user with a password")
 	}
 	if r.APIPin != "" {
 		pin, err := hex.DecodeString(strings.ReplaceAll(r.APIPin, ":", ""))
@@ -127,6 +134,9 @@ func checkAPI(r NewRouter, p *db.CreateRouterParams) error {
 		p.APIPinSha256 = pin
 	}
 	if r.APICAPEM != "" {
+		if !x509.NewCertPool().AppendCertsFromPEM([]byte(r.APICAPEM)) {
+			return bad("api-ca", "holds no certificate in PEM")
+		}
 		p.APICaPem = &r.APICAPEM
 	}
 	if !r.APIPlain && r.APIPin == "" && r.APICAPEM == "" {
@@ -158,7 +168,7 @@ func checkRadius(r NewRouter, p *db.CreateRouterParams) error {
 	if p.CoaAddress == "" {
 		p.CoaAddress = net.JoinHostPort(r.NASAddress, "3799")
 	}
-	if _, _, err := net.SplitHostPort(p.CoaAddress); err != nil {
+	if !hostPort(p.CoaAddress) {
 		return bad("coa", "%q is not host:port, for example 10.9.0.2:3799", r.CoAAddress)
 	}
 	return nil

@@ -36,12 +36,18 @@ type NewSubscriber struct {
 // usernames are the PPPoE names that every part of a RouterOS installation carries unharmed.
 var usernames = regexp.MustCompile(`^[A-Za-z0-9._@-]{1,64}$`)
 
-// AddSubscriber stores a customer and returns the action that brings the credentials to the router.
-// Its errors are [*FieldError] where the input is wrong.
-func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (db.Saved, error) {
+// AddedSubscriber is the action that brings a new customer's credentials to the router.
+type AddedSubscriber struct {
+	db.Saved
+	// Password is the PPPoE password, for the customer's box. It cannot be asked for later.
+	Password string
+}
+
+// AddSubscriber stores a customer. Its errors are [*FieldError] where the input is wrong.
+func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubscriber, error) {
 	params, err := s.checkSubscriber(&n)
 	if err != nil {
-		return db.Saved{}, err
+		return AddedSubscriber{}, err
 	}
 	var saved db.Saved
 	err = db.InTx(ctx, s.Pool, func(tx pgx.Tx, q *db.Queries) error {
@@ -87,23 +93,31 @@ func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (db.Saved,
 		return err
 	})
 	if err != nil {
-		return db.Saved{}, err
+		return AddedSubscriber{}, err
 	}
 	if saved.RouterID != 0 {
 		s.Ring.RingRouter(ctx, saved.RouterID)
 	}
 	s.Ring.RingDue(ctx, saved.SubscriberID, saved.DueAt, s.Clock.Now())
-	return saved, nil
+	return AddedSubscriber{Saved: saved, Password: n.Password}, nil
 }
 
 func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, error) {
 	none := db.CreateSubscriberParams{}
 	n.Account, n.Name = strings.TrimSpace(n.Account), strings.TrimSpace(n.Name)
-	if account.NormalizeReference(n.Account) == "" || len(n.Account) > 40 {
-		return none, bad("account", "must have 1 to 40 characters and a letter or digit among them")
+	n.Email, n.Address = strings.TrimSpace(n.Email), strings.TrimSpace(n.Address)
+	for _, line := range []struct {
+		field, text string
+		least, most int
+	}{
+		{"account", n.Account, 1, 40}, {"name", n.Name, 1, 200}, {"email", n.Email, 0, 254}, {"address", n.Address, 0, 500},
+	} {
+		if err := checkLine(line.field, line.text, line.least, line.most); err != nil {
+			return none, err
+		}
 	}
-	if n.Name == "" || len([]rune(n.Name)) > 200 {
-		return none, bad("name", "must have 1 to 200 characters")
+	if account.NormalizeReference(n.Account) == "" {
+		return none, bad("account", "must have a letter or digit")
 	}
 	if n.Username == "" {
 		n.Username = strings.ToLower(n.Account)
@@ -118,8 +132,7 @@ func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, 
 		return none, bad("password", "must have 4 to 64 characters on one line")
 	}
 	p := db.CreateSubscriberParams{
-		Account: n.Account, Name: n.Name, Email: strings.TrimSpace(n.Email), Address: strings.TrimSpace(n.Address),
-		Username: n.Username,
+		Account: n.Account, Name: n.Name, Email: n.Email, Address: n.Address, Username: n.Username,
 	}
 	if n.Phone != "" {
 		number, ok := phone.E164(n.Phone, s.Region)

@@ -177,7 +177,7 @@ func writeChange(ctx context.Context, q *Queries, c account.Change, deed Deed, s
 			entry.PaymentID = deed.PaymentID
 		}
 		if e.Kind == account.EntryRenewal {
-			periods := int32(e.Periods) //nolint:gosec // a century of periods at most
+			periods := int32(e.Periods) // a century of them at most
 			entry.PlanID, entry.Periods, entry.PeriodStart, entry.PeriodEnd = &e.PlanID, &periods, &e.Start, &e.End
 		}
 		if err := q.InsertLedgerEntry(ctx, entry); err != nil {
@@ -204,7 +204,7 @@ func writeChange(ctx context.Context, q *Queries, c account.Change, deed Deed, s
 		ID: a.ID, ExpiresAt: stored(a.ExpiresAt), GraceUntil: stored(a.GraceUntil), DueAt: stored(saved.DueAt),
 	}
 	if a.AnchorDay != 0 {
-		day := int16(a.AnchorDay) //nolint:gosec // 1…31
+		day := int16(a.AnchorDay)
 		facts.AnchorDay = &day
 	}
 	if s := a.Suspension; s != nil {

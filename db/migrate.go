@@ -2,7 +2,6 @@ package db
 
 import (
 	"context"
-	"database/sql"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -54,7 +53,7 @@ func migrator(url string) (*goose.Provider, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("read the database address: %w", err)
 	}
-	var conn *sql.DB = stdlib.OpenDB(*cfg)
+	conn := stdlib.OpenDB(*cfg)
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the embedded migrations: %w", err)

@@ -25,7 +25,7 @@ func Open(ctx context.Context, url string, conns int) (*pgxpool.Pool, error) {
 		return nil, fmt.Errorf("read the database address: %w", err)
 	}
 	if conns > 0 {
-		cfg.MaxConns = int32(min(conns, 10_000)) //nolint:gosec // bounded in the same expression
+		cfg.MaxConns = int32(min(conns, 10_000))
 	}
 	cfg.ConnConfig.ConnectTimeout = 3 * time.Second
 	if _, named := cfg.ConnConfig.RuntimeParams["application_name"]; !named {

@@ -53,7 +53,7 @@ func (q *Queries) CloseOlderSessions(ctx context.Context, arg CloseOlderSessions
 }
 
 const openSessions = `-- name: OpenSessions :many
-select router_id, acct_session_id, username, address, calling_station, started_at, seen_at, ended_at, end_cause, input_octets, output_octets from sessions where router_id = $1 and username = $2 and ended_at is null order by started_at
+select router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at, ended_at, end_cause, input_octets, output_octets from sessions where router_id = $1 and username = $2 and ended_at is null order by started_at
 `
 
 type OpenSessionsParams struct {
@@ -76,6 +76,7 @@ func (q *Queries) OpenSessions(ctx context.Context, arg OpenSessionsParams) ([]S
 			&i.Username,
 			&i.Address,
 			&i.CallingStation,
+			&i.Rate,
 			&i.StartedAt,
 			&i.SeenAt,
 			&i.EndedAt,
@@ -94,10 +95,10 @@ func (q *Queries) OpenSessions(ctx context.Context, arg OpenSessionsParams) ([]S
 }
 
 const sessionSeen = `-- name: SessionSeen :exec
-insert into sessions as s (router_id, acct_session_id, username, address, calling_station, started_at, seen_at,
+insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at,
     input_octets, output_octets)
 values ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9)
+    $9, $10)
 on conflict (router_id, acct_session_id) do update set
     address = coalesce(excluded.address, s.address),
     started_at = least(s.started_at, excluded.started_at),
@@ -112,6 +113,7 @@ type SessionSeenParams struct {
 	Username       string
 	Address        *netip.Addr
 	CallingStation string
+	Rate           string
 	StartedAt      time.Time
 	SeenAt         time.Time
 	InputOctets    int64
@@ -126,6 +128,7 @@ func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error 
 		arg.Username,
 		arg.Address,
 		arg.CallingStation,
+		arg.Rate,
 		arg.StartedAt,
 		arg.SeenAt,
 		arg.InputOctets,
@@ -171,5 +174,23 @@ func (q *Queries) SessionStopped(ctx context.Context, arg SessionStoppedParams) 
 		arg.InputOctets,
 		arg.OutputOctets,
 	)
+	return err
+}
+
+const sessionsHaveRate = `-- name: SessionsHaveRate :exec
+update sessions s set rate = w.rate
+from (select unnest($2::text[]) as username, unnest($3::text[]) as rate) w
+where s.router_id = $1 and s.username = w.username and s.ended_at is null
+`
+
+type SessionsHaveRateParams struct {
+	RouterID  int64
+	Usernames []string
+	Rates     []string
+}
+
+// The router has confirmed the rate of these users' sessions. Without an API there is no other record of it.
+func (q *Queries) SessionsHaveRate(ctx context.Context, arg SessionsHaveRateParams) error {
+	_, err := q.db.Exec(ctx, sessionsHaveRate, arg.RouterID, arg.Usernames, arg.Rates)
 	return err
 }

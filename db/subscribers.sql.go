@@ -392,7 +392,7 @@ func (q *Queries) SaveFacts(ctx context.Context, arg SaveFactsParams) error {
 const subscriberByKey = `-- name: SubscriberByKey :one
 select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at, r.name as router_name
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
-where s.account_key = upper(regexp_replace($1::text, '[^A-Za-z0-9]', '', 'g'))
+where s.account_key = $1
 `
 
 type SubscriberByKeyRow struct {
@@ -401,8 +401,9 @@ type SubscriberByKeyRow struct {
 	RouterName string
 }
 
-func (q *Queries) SubscriberByKey(ctx context.Context, account string) (SubscriberByKeyRow, error) {
-	row := q.db.QueryRow(ctx, subscriberByKey, account)
+// The key is account.NormalizeReference of the number as somebody typed it.
+func (q *Queries) SubscriberByKey(ctx context.Context, accountKey string) (SubscriberByKeyRow, error) {
+	row := q.db.QueryRow(ctx, subscriberByKey, accountKey)
 	var i SubscriberByKeyRow
 	err := row.Scan(
 		&i.Subscriber.ID,

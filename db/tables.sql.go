@@ -173,6 +173,7 @@ type Session struct {
 	Username       string
 	Address        *netip.Addr
 	CallingStation string
+	Rate           string
 	StartedAt      time.Time
 	SeenAt         time.Time
 	EndedAt        *time.Time

@@ -35,8 +35,7 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 		facts := locked.Account
 		for _, row := range waiting {
 			change, err := w.applyAction(row, facts)
-			var refused *account.Refused
-			if errors.As(err, &refused) {
+			if refused, ok := errors.AsType[*account.Refused](err); ok {
 				if err := q.ActionRefused(ctx, db.ActionRefusedParams{ID: row.ID, Refusal: refused.Reason}); err != nil {
 					return fmt.Errorf("refuse action %d: %w", row.ID, err)
 				}

@@ -137,8 +137,7 @@ func (w *Worker) pay(
 	}
 	command := account.Pay{Amount: n.Amount, Receipt: n.TransactionID, Via: d.SourceName}
 	change, err = account.Apply(locked.Account, command, now, w.Zone)
-	var refused *account.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*account.Refused](err); ok {
 		return account.Change{}, refused.Reason, nil
 	}
 	return change, "", err

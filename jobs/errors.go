@@ -37,8 +37,7 @@ func retryAt(at time.Time, err error) error { return later{at: at, counts: true,
 
 // forAsynq turns an error into what Asynq does the right thing with.
 func forAsynq(err error) error {
-	var p permanent
-	if errors.As(err, &p) {
+	if _, ok := errors.AsType[permanent](err); ok {
 		return fmt.Errorf("%w (%w)", err, asynq.SkipRetry)
 	}
 	return err
@@ -53,8 +52,7 @@ func countsAsFailure(err error) bool {
 // retryDelay is asynq.Config.RetryDelayFunc.
 func retryDelay(c clock.Clock) asynq.RetryDelayFunc {
 	return func(n int, err error, _ *asynq.Task) time.Duration {
-		var l later
-		if errors.As(err, &l) {
+		if l, ok := errors.AsType[later](err); ok {
 			return max(l.at.Sub(c.Now()), 50*time.Millisecond)
 		}
 		return backoff(n)

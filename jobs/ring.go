@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -51,7 +52,7 @@ func (b *Bell) ring(ctx context.Context, t *asynq.Task) (bool, error) {
 // RingDelivery rings for stored deliveries. It never fails: what it could not ring for, the sweep finds.
 func (b *Bell) RingDelivery(ctx context.Context, ids ...int64) {
 	for _, id := range ids {
-		if _, err := b.ring(ctx, deliveryTask(id)); err != nil {
+		if _, err := b.ring(ctx, deliveryTask(id).first); err != nil {
 			b.log.Warn("redis does not take tasks; the sweep will find this work", "delivery", id, "error", err)
 			return
 		}
@@ -60,25 +61,41 @@ func (b *Bell) RingDelivery(ctx context.Context, ids ...int64) {
 
 // RingAction rings for an accepted action.
 func (b *Bell) RingAction(ctx context.Context, id int64, kind string) {
-	if _, err := b.ring(ctx, actionTask(id, kind)); err != nil {
+	if _, err := b.ring(ctx, actionTask(id, kind).first); err != nil {
 		b.log.Warn("redis does not take tasks; the sweep will find this work", "action", id, "error", err)
 	}
 }
 
 // RingRouter rings for a router that has something to confirm.
 func (b *Bell) RingRouter(ctx context.Context, id int64) {
-	if _, err := b.ringRouter(ctx, id); err != nil {
+	p := convergeTask(id)
+	added, err := b.ring(ctx, p.first)
+	if !added && err == nil {
+		_, err = b.ring(ctx, p.second)
+	}
+	if err != nil {
 		b.log.Warn("redis does not take tasks; the sweep will find this work", "router", id, "error", err)
 	}
 }
 
-func (b *Bell) ringRouter(ctx context.Context, id int64) (added bool, err error) {
-	for _, t := range convergeTasks(id) {
-		if added, err = b.ring(ctx, t); added || err != nil {
-			return added, err
-		}
+// ringAgain rings for work that should have been done by now. Where its task is running, the worker may have died: the
+// second place is taken, and the row's lock sorts out the case in which it has not. The same goes for a task in one of
+// the other states. queued is true when the task just waits its turn.
+func (b *Bell) ringAgain(ctx context.Context, p places, others ...asynq.TaskState) (added, queued bool, err error) {
+	if added, err = b.ring(ctx, p.first); added || err != nil {
+		return added, false, err
 	}
-	return false, nil
+	held, err := asynq.NewInspectorFromRedisClient(b.redis).GetTaskInfo(p.queue, p.taskID)
+	switch {
+	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
+		return false, false, nil // it has just ended
+	case err != nil:
+		return false, false, err
+	case held.State == asynq.TaskStateActive, slices.Contains(others, held.State):
+		added, err = b.ring(ctx, p.second)
+		return added, false, err
+	}
+	return false, held.State == asynq.TaskStatePending, nil
 }
 
 // RingDue gives a due time that is near a task of its own, which fires at its second. A far one stays in PostgreSQL
@@ -87,7 +104,7 @@ func (b *Bell) RingDue(ctx context.Context, subscriber int64, at, now time.Time)
 	if at.IsZero() || at.After(now.Add(lookAhead)) {
 		return
 	}
-	if _, err := b.ring(ctx, dueTask(subscriber, at)); err != nil {
+	if _, err := b.ring(ctx, dueTask(subscriber, at).first); err != nil {
 		b.log.Warn("redis does not take tasks; the sweep will find this work", "subscriber", subscriber, "error", err)
 	}
 }

@@ -23,8 +23,6 @@ const (
 	// leaseTime is how long a router stays with a worker that has died; a living one renews its lease well before.
 	leaseTime  = 6 * time.Second
 	leaseRenew = 2 * time.Second
-	// storeTimeout bounds storing what a router has confirmed, also while the worker is shutting down.
-	storeTimeout = 5 * time.Second
 )
 
 // converge drives one router to everything that is wanted of it and not confirmed.
@@ -74,7 +72,7 @@ func (w *Worker) drain(ctx context.Context, id int64, deadline time.Time) error 
 			return w.whatIsLeft(ctx, row)
 		}
 		results, dead := w.drive(ctx, target, batch)
-		if err := w.store(ctx, row, batch, results, dead); err != nil {
+		if err := w.store(ctx, row, outcome{batch: batch, results: results, dead: dead}); err != nil {
 			return err
 		}
 		if dead != nil {
@@ -109,62 +107,6 @@ func (w *Worker) drive(ctx context.Context, target router.Target, batch []db.Unc
 	})
 	w.Checkpoint("converge: driven")
 	return results, dead
-}
-
-// store writes what a batch came to: confirmed generations, the actions that these confirm, and what failed and why.
-func (w *Worker) store(ctx context.Context, row db.Router, batch []db.UnconfirmedProvisionsRow, results []error, dead error) error {
-	if len(results) == 0 {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
-	defer cancel()
-	var ids, gens []int64
-	now := w.Clock.Now()
-	var confirmed []db.ConfirmActionsRow
-	err := db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
-		err := db.Pipelined(ctx, tx, func(q *db.Queries) error {
-			for i, result := range results {
-				p := batch[i]
-				if result == nil {
-					ids, gens = append(ids, p.ID), append(gens, p.WantGen)
-					continue
-				}
-				next := now.Add(backoff(int(p.Attempts)))
-				if err := q.ProvisionFailed(ctx, db.ProvisionFailedParams{
-					ID: p.ID, Gen: p.WantGen, NextTryAt: next, LastError: result.Error(),
-				}); err != nil {
-					return err
-				}
-			}
-			if dead == nil {
-				answered := db.RouterAnsweredParams{ID: row.ID, Now: now, Stale: now.Add(-10 * time.Second)}
-				if err := q.RouterAnswered(ctx, answered); err != nil {
-					return err
-				}
-			}
-			return q.ConfirmProvisions(ctx, db.ConfirmProvisionsParams{IDs: ids, Gens: gens, Now: now})
-		})
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		confirmed, err = q.ConfirmActions(ctx, db.ConfirmActionsParams{ProvisionIDs: ids, Now: now})
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("store what router %q confirmed: %w", row.Name, err)
-	}
-	w.Checkpoint("converge: stored")
-	for _, a := range confirmed {
-		w.metrics.confirmed(a.Kind, now.Sub(a.AcceptedAt))
-		w.Log.Info("router confirms", "router", row.Name, "action", a.ID, "kind", a.Kind, "subscriber", a.SubscriberID,
-			"after", now.Sub(a.AcceptedAt).Round(time.Millisecond))
-	}
-	for i, result := range results {
-		if result != nil {
-			w.Log.Warn("router does not confirm", "router", row.Name, "provision", batch[i].ID, "error", result)
-		}
-	}
-	return nil
 }
 
 // routerFailed opens the breaker: nobody calls the router again before its next try.

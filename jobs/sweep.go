@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"golang.org/x/sync/errgroup"
 
 	"qserve/db"
@@ -16,6 +17,9 @@ const (
 	sweepAfter = 2 * time.Second
 	// sweepMost bounds one round on one list; what is left is found a second later.
 	sweepMost = 1000
+	// sweepQueued is how many deliveries in a row may be found waiting their turn before the sweep leaves the rest to the
+	// next round: the queue is long, and looking each of them up would make it longer.
+	sweepQueued = 50
 	// lookAhead is how early a due time gets a task of its own; farther ones stay in PostgreSQL.
 	lookAhead      = 2 * time.Minute
 	lookAheadEvery = 30 * time.Second
@@ -56,12 +60,19 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 	if err != nil {
 		return fmt.Errorf("sweep deliveries: %w", err)
 	}
+	inARow := 0
 	for _, id := range deliveries {
-		added, err := w.Bell.ring(ctx, deliveryTask(id))
+		added, queued, err := w.Bell.ringAgain(ctx, deliveryTask(id))
 		if err != nil {
 			return fmt.Errorf("ring for delivery %d: %w", id, err)
 		}
 		w.metrics.swept("deliveries", added)
+		if inARow++; !queued {
+			inARow = 0
+		}
+		if inARow == sweepQueued {
+			break
+		}
 	}
 
 	actions, err := q.WaitingActions(ctx, db.WaitingActionsParams{OlderThan: old, Most: sweepMost})
@@ -69,7 +80,7 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 		return fmt.Errorf("sweep actions: %w", err)
 	}
 	for _, a := range actions {
-		added, err := w.Bell.ring(ctx, actionTask(a.ID, a.Kind))
+		added, _, err := w.Bell.ringAgain(ctx, actionTask(a.ID, a.Kind))
 		if err != nil {
 			return fmt.Errorf("ring for action %d: %w", a.ID, err)
 		}
@@ -85,11 +96,17 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 		return fmt.Errorf("sweep due times: %w", err)
 	}
 	for _, d := range dues {
-		added, err := w.Bell.ring(ctx, dueTask(d.ID, *d.DueAt))
+		overdue := d.DueAt.Before(old)
+		var added bool
+		if overdue {
+			added, _, err = w.Bell.ringAgain(ctx, dueTask(d.ID, *d.DueAt))
+		} else {
+			added, err = w.Bell.ring(ctx, dueTask(d.ID, *d.DueAt).first)
+		}
 		if err != nil {
 			return fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
 		}
-		w.metrics.swept("dues", added && d.DueAt.Before(old))
+		w.metrics.swept("dues", added && overdue)
 	}
 
 	routers, err := q.RoutersWithWork(ctx, db.RoutersWithWorkParams{Now: now, OlderThan: old, Most: sweepMost})
@@ -97,7 +114,8 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 		return fmt.Errorf("sweep provisions: %w", err)
 	}
 	for _, id := range routers {
-		added, err := w.Bell.ringRouter(ctx, id)
+		// A task in retry waits for the time of some user of the router, and not for this one's.
+		added, _, err := w.Bell.ringAgain(ctx, convergeTask(id), asynq.TaskStateRetry)
 		if err != nil {
 			return fmt.Errorf("ring for router %d: %w", id, err)
 		}

@@ -55,31 +55,41 @@ func task(kind, queue, taskID string, id int64, timeout time.Duration, opts ...a
 	return asynq.NewTask(kind, body, opts...)
 }
 
-func deliveryTask(id int64) *asynq.Task {
-	return task(TypeDelivery, QueueAccounts, "delivery:"+strconv.FormatInt(id, 10), id, accountTimeout)
+// places are the two places that a piece of work has in its queue. A task that a dead worker holds keeps the first until
+// Asynq notices, a minute or two later; the work gets the second then. And a ring for a router takes the second while the
+// first is running or in retry, and waits its turn: so no ring is lost, and a router that is away for a week has two tasks
+// and not a thousand.
+type places struct {
+	queue, taskID string
+	first, second *asynq.Task
 }
 
-func actionTask(id int64, kind string) *asynq.Task {
-	return task(typeAccount+kind, QueueAccounts, "action:"+strconv.FormatInt(id, 10), id, accountTimeout)
+func twoPlaces(kind, queue, taskID string, id int64, timeout time.Duration, opts ...asynq.Option) places {
+	return places{
+		queue: queue, taskID: taskID,
+		first:  task(kind, queue, taskID, id, timeout, opts...),
+		second: task(kind, queue, taskID+":more", id, timeout, opts...),
+	}
+}
+
+func deliveryTask(id int64) places {
+	return twoPlaces(TypeDelivery, QueueAccounts, "delivery:"+strconv.FormatInt(id, 10), id, accountTimeout)
+}
+
+func actionTask(id int64, kind string) places {
+	return twoPlaces(typeAccount+kind, QueueAccounts, "action:"+strconv.FormatInt(id, 10), id, accountTimeout)
 }
 
 // dueTask fires at the whole second that at falls in or the next one, because Asynq keeps whole seconds; the handler
 // looks at the clock again.
-func dueTask(subscriber int64, at time.Time) *asynq.Task {
+func dueTask(subscriber int64, at time.Time) places {
 	whole := at.Truncate(time.Second)
 	id := fmt.Sprintf("due:%d:%d", subscriber, whole.Unix())
-	return task(TypeDue, QueueAccounts, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
+	return twoPlaces(TypeDue, QueueAccounts, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
 }
 
-// convergeTasks are the two places that a router has in the queue. While the first is running or in retry, a ring takes
-// the second, which waits its turn: so no ring is lost, and a router that is away for a week has two tasks and not a
-// thousand.
-func convergeTasks(id int64) [2]*asynq.Task {
-	first := routerTaskID(id)
-	return [2]*asynq.Task{
-		task(TypeConverge, QueueRouters, first, id, convergeTimeout),
-		task(TypeConverge, QueueRouters, first+":more", id, convergeTimeout),
-	}
+func convergeTask(id int64) places {
+	return twoPlaces(TypeConverge, QueueRouters, routerTaskID(id), id, convergeTimeout)
 }
 
 func routerTaskID(id int64) string { return "router:" + strconv.FormatInt(id, 10) }

@@ -1,9 +1,9 @@
 -- name: SessionSeen :exec
 -- Accounting start or interim; repeated and reordered records change nothing that a later one has said.
-insert into sessions as s (router_id, acct_session_id, username, address, calling_station, started_at, seen_at,
+insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at,
     input_octets, output_octets)
-values (@router_id, @acct_session_id, @username, @address, @calling_station, @started_at, @seen_at, @input_octets,
-    @output_octets)
+values (@router_id, @acct_session_id, @username, @address, @calling_station, @rate, @started_at, @seen_at,
+    @input_octets, @output_octets)
 on conflict (router_id, acct_session_id) do update set
     address = coalesce(excluded.address, s.address),
     started_at = least(s.started_at, excluded.started_at),
@@ -34,3 +34,9 @@ where router_id = @router_id and ended_at is null and started_at <= @at::timesta
 
 -- name: OpenSessions :many
 select * from sessions where router_id = @router_id and username = @username and ended_at is null order by started_at;
+
+-- name: SessionsHaveRate :exec
+-- The router has confirmed the rate of these users' sessions. Without an API there is no other record of it.
+update sessions s set rate = w.rate
+from (select unnest(@usernames::text[]) as username, unnest(@rates::text[]) as rate) w
+where s.router_id = @router_id and s.username = w.username and s.ended_at is null;

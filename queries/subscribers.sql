@@ -39,9 +39,10 @@ where id = @id;
 select id, due_at from subscribers where due_at <= @until::timestamptz order by due_at limit @most;
 
 -- name: SubscriberByKey :one
+-- The key is account.NormalizeReference of the number as somebody typed it.
 select sqlc.embed(s), sqlc.embed(p), r.name as router_name
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
-where s.account_key = upper(regexp_replace(@account::text, '[^A-Za-z0-9]', '', 'g'));
+where s.account_key = @account_key;
 
 -- name: ListSubscribers :many
 select sqlc.embed(s), sqlc.embed(p), r.name as router_name

@@ -59,7 +59,8 @@ func (s *survey) identify(ctx context.Context) {
 func (l *local) Check(ctx context.Context) (Report, error) {
 	s := &survey{conn: l.conn}
 	s.identify(ctx)
-	if rows, ok := s.rows(ctx, "/ip/pool", "name"); ok && l.target.Pool != "" && !slices.ContainsFunc(rows, named(l.target.Pool)) {
+	pools, ok := s.rows(ctx, "/ip/pool", "name")
+	if ok && l.target.Pool != "" && !slices.ContainsFunc(pools, named(l.target.Pool)) {
 		s.problem("The address pool %q does not exist; type /ip/pool/add name=%s ranges=FIRST-LAST",
 			l.target.Pool, quoted(l.target.Pool))
 	}

@@ -11,11 +11,8 @@ import (
 )
 
 // fits reports whether a running session is what the line asks for. A rate is compared by its first pair, which is
-// what a queue shows as max-limit; a session without a rate does not fit.
+// what a queue shows as max-limit; a session without a rate fits nothing, for no line is without.
 func (s Session) fits(line account.Line) bool {
-	if s.Rate == "" {
-		return false
-	}
 	upload, download := s.Rate.Pair()
 	wantUpload, wantDownload := line.Rate.Pair()
 	return upload == wantUpload && download == wantDownload && s.addressFits(line)

@@ -37,24 +37,24 @@ func (d *device) alive(ctx context.Context) bool {
 func (d *device) broken() bool { return d.conn != nil && d.conn.Err() != nil }
 
 // look repeats see, at growing intervals, until it is content or patience runs out: a router may accept a change
-// before it carries it out.
+// before it carries it out. One so slow that a single look outlasts patience is still looked at three times, since a
+// look may also act, and what it did shows only in the next.
 func (d *device) look(ctx context.Context, see func() (bool, error)) (bool, error) {
+	const least = 3
 	end := d.clock.Now().Add(d.patience)
-	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 400*time.Millisecond) {
+	wait := 20 * time.Millisecond
+	for looks := 1; ; looks++ {
 		content, err := see()
 		if err != nil || content {
 			return content, err
 		}
 		now := d.clock.Now()
-		if !now.Before(end) {
+		if looks >= least && !now.Before(end) {
 			return false, nil
 		}
-		next := now.Add(wait)
-		if next.After(end) {
-			next = end
-		}
-		if err := d.clock.WaitUntil(ctx, next); err != nil {
+		if err := d.clock.WaitUntil(ctx, now.Add(wait)); err != nil {
 			return false, err
 		}
+		wait = min(2*wait, 400*time.Millisecond)
 	}
 }

@@ -91,6 +91,9 @@ type Session struct {
 type Driver interface {
 	// Converge makes the router hold w and looks afterwards; nil means that the look agreed. It may be repeated after
 	// any error. An error is an [*Error].
+	//
+	// Of a rate that was changed on a router without an API there is nothing to look at: its authentic CoA-ACK has to
+	// do, and the session list keeps the old rate until whoever keeps it is told.
 	Converge(ctx context.Context, w Want) error
 	// Sessions lists the running sessions of a user name, as the router (or, without an API, accounting) shows them.
 	Sessions(ctx context.Context, username string) ([]Session, error)
@@ -108,7 +111,8 @@ type Report struct {
 	Problems []string
 }
 
-// SessionList is the session list that RADIUS accounting keeps; mode radius asks it where a router has no API.
+// SessionList is the session list that RADIUS accounting keeps; mode radius asks it where a router has no API. An
+// unknown rate is empty, and is then set again by each Converge of an enabled line.
 type SessionList interface {
 	OpenSessions(ctx context.Context, routerID int64, username string) ([]Session, error)
 }

@@ -155,6 +155,22 @@ func TestASlowRouter_IsWaitedForUntilTheDeadline(t *testing.T) {
 	wholeRouter(t, r.converge(t, want("joe", enabled, 1, "5M/10M")))
 }
 
+func TestARouterSlowerThanOurPatience_IsStillLookedAtAfterwards(t *testing.T) {
+	t.Parallel()
+	cfg := patient()
+	cfg.LookFor = time.Nanosecond
+	for _, api := range []bool{true, false} {
+		r := setupRadius(t, cfg)
+		if !api {
+			r.target.API = router.API{}
+		}
+		dialled(t, r)
+		r.aaa.deny("joe")
+		r.mustConverge(t, want("joe", disabled, 2, "5M/10M"))
+		r.offline(t, "joe")
+	}
+}
+
 func TestAnAnswerByteByByte_IsAnAnswer(t *testing.T) {
 	t.Parallel()
 	r := setupLocal(t, patient())

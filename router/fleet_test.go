@@ -118,24 +118,38 @@ func TestALane_IsWaitedForNoLongerThanTheCallerWants(t *testing.T) {
 	}
 }
 
+// countedClock tells when somebody begins to wait: for the idle tests below, the fleet after a round of its lanes.
+type countedClock struct {
+	*clock.Manual
+	waits chan struct{}
+}
+
+func (c countedClock) WaitUntil(ctx context.Context, at time.Time) error {
+	c.waits <- struct{}{}
+	return c.Manual.WaitUntil(ctx, at)
+}
+
 func TestAnIdleConnection_IsClosed(t *testing.T) {
 	t.Parallel()
-	now := clock.NewManual(time.Now())
+	now := countedClock{clock.NewManual(time.Now()), make(chan struct{}, 100)}
 	cfg := patient()
 	cfg.Clock, cfg.IdleAfter = now, time.Minute
 	r := setupLocal(t, cfg)
+	<-now.waits
 	r.mustConverge(t, want("joe", enabled, 1, "5M/10M"))
-	for range 2 {
-		if n := r.sim.State().APISessions; n != 1 {
-			t.Fatalf("%d connections within the minute", n)
-		}
-		if err := now.AwaitWaiters(t.Context(), 1); err != nil {
-			t.Fatal(err)
-		}
-		now.Advance(30 * time.Second)
-	}
-	r.apiSessions(t, 0)
+	now.Advance(30 * time.Second)
+	<-now.waits
 	r.mustConverge(t, want("joe", enabled, 2, "5M/10M"))
+	now.Advance(30 * time.Second)
+	<-now.waits
+	if n := r.sim.State().Counters.Logins.Tried; n != 1 {
+		t.Errorf("%d log-ins within a minute of use", n)
+	}
+	r.apiSessions(t, 1)
+	now.Advance(30 * time.Second)
+	<-now.waits
+	r.apiSessions(t, 0)
+	r.mustConverge(t, want("joe", enabled, 3, "5M/10M"))
 }
 
 func TestAConnectionThatDiedUnseen_DoesNotCostAnAttempt(t *testing.T) {

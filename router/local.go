@@ -73,7 +73,6 @@ func (l *local) disable(ctx context.Context, w Want, secret routeros.Row) error 
 		if err != nil {
 			return l.target.fail(w.Username, "disable PPP secret", err)
 		}
-		secret["disabled"] = "true"
 	}
 	if err := l.end(ctx, w.Username, all); err != nil {
 		return l.target.fail(w.Username, "end the session", err)

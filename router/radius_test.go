@@ -283,6 +283,9 @@ func TestWithoutAnAPI_AnACKIsNeverBelieved(t *testing.T) {
 	if now := r.online(t, "joe", "5M/10M"); now.ID != session.ID {
 		t.Error("the session is another one")
 	}
+	moved := want("joe", enabled, 3, "5M/10M")
+	moved.Line.Address = "100.64.7.7"
+	oneUser(t, r.converge(t, moved), router.ErrNotConfirmed, "joe")
 }
 
 func TestWithoutAnAPI_ANAKStands(t *testing.T) {

@@ -88,15 +88,12 @@ func (r *remote) redial(ctx context.Context, username string, s Session) error {
 	return r.untilUnknown(ctx, s.identity(username))
 }
 
-// hangUp ends all sessions of a user name: first those that are known, then any other one.
+// hangUp ends all sessions of a user name: first those that are known, one by one because not every router ends several
+// for one request (RFC 5176 §3.5, 508), then any other one, whose answer is the verdict.
 func (r *remote) hangUp(ctx context.Context, username string, sessions []Session) error {
 	for _, s := range sessions {
-		answer, err := r.incoming.disconnect(ctx, s.identity(username))
-		if err != nil {
+		if _, err := r.incoming.disconnect(ctx, s.identity(username)); err != nil {
 			return err
-		}
-		if !answer.ACK && answer.Cause != coa.SessionNotFound {
-			return rejected(answer)
 		}
 	}
 	return r.untilUnknown(ctx, coa.Session{Username: username})

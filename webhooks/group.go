@@ -43,8 +43,10 @@ type delivery struct {
 	receivedAt time.Time
 }
 
-func (d delivery) compare(other delivery) int {
-	return cmp.Or(cmp.Compare(d.source, other.source), cmp.Compare(d.key, other.key))
+// rowKey is what a delivery is stored under, once.
+type rowKey struct {
+	source int64
+	key    string
 }
 
 // stored is what became of a delivery. id is zero unless the outcome is Stored.
@@ -142,7 +144,9 @@ func (g *group) gather(first *waiting) []*waiting {
 // settle stores a batch and tells everybody in it what became of theirs.
 func (g *group) settle(ctx context.Context, batch []*waiting) {
 	// All committers take the keys in the same order, so that two of them cannot wait for each other.
-	slices.SortStableFunc(batch, func(a, b *waiting) int { return a.compare(b.delivery) })
+	slices.SortStableFunc(batch, func(a, b *waiting) int {
+		return cmp.Or(cmp.Compare(a.source, b.source), cmp.Compare(a.key, b.key))
+	})
 	ctx, cancel := context.WithTimeout(ctx, storeWithin)
 	defer cancel()
 	err := g.insert(ctx, batch)
@@ -181,19 +185,22 @@ func (g *group) insert(ctx context.Context, batch []*waiting) error {
 	if err != nil {
 		return err
 	}
-	slices.SortFunc(inserted, func(a, b db.InsertDeliveriesRow) int {
-		return cmp.Or(cmp.Compare(a.SourceID, b.SourceID), cmp.Compare(a.DeliveryKey, b.DeliveryKey))
-	})
+	fresh := make(map[rowKey]int64, len(inserted))
+	for _, row := range inserted {
+		fresh[rowKey{row.SourceID, row.DeliveryKey}] = row.ID
+	}
 	ids := make([]int64, 0, len(inserted))
 	for _, w := range batch {
-		// Both are in the same order. Only the first of several with one key finds its row.
-		if len(inserted) > 0 && inserted[0].SourceID == w.source && inserted[0].DeliveryKey == w.key {
-			ids = append(ids, inserted[0].ID)
-			w.done <- stored{outcome: Stored, id: inserted[0].ID}
-			inserted = inserted[1:]
+		// Of several with one key, the first has the row and the others are its duplicates.
+		key := rowKey{w.source, w.key}
+		id, ok := fresh[key]
+		if !ok {
+			w.done <- stored{outcome: Duplicate}
 			continue
 		}
-		w.done <- stored{outcome: Duplicate}
+		delete(fresh, key)
+		ids = append(ids, id)
+		w.done <- stored{outcome: Stored, id: id}
 	}
 	if len(ids) > 0 {
 		g.ring(ids)

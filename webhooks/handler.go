@@ -89,7 +89,7 @@ func (in *Intake) receive(w http.ResponseWriter, r *http.Request, now time.Time)
 		return res
 	}
 	request := Request{Call: c.path, Header: r.Header, Body: body, ReceivedAt: now, Peer: peer(r, in.proxies)}
-	if err := p.Verify(request, source); err != nil {
+	if err := in.verify(r, p, request, source); err != nil {
 		res.outcome, res.answer = in.refuse(r.Context(), source, request, err), answerRefused
 		return res
 	}
@@ -103,6 +103,19 @@ func (in *Intake) receive(w http.ResponseWriter, r *http.Request, now time.Time)
 	}
 	res.outcome, res.answer = string(outcome), p.Ack(request, outcome)
 	return res
+}
+
+// verify looks at the database before it lets a refusal stand: what is known here may be a moment older than the
+// secret that the sender was just given.
+func (in *Intake) verify(r *http.Request, p provider, request Request, source Source) error {
+	refusal := p.Verify(request, source)
+	if refusal == nil {
+		return nil
+	}
+	if fresh, err := in.sources.look(r.Context(), chi.URLParam(r, "token")); err == nil {
+		return p.Verify(request, fresh)
+	}
+	return refusal
 }
 
 // refuse logs a refusal and returns what to count it as.

@@ -2,8 +2,8 @@
 //
 // A delivery that was answered with success is committed to PostgreSQL (or, where the provider does not call twice and
 // the database is away, synced to this machine's disk), under a key that makes the same delivery one row however often
-// and from however many sides it arrives. No answer waits for Redis, none takes longer than three seconds, and none
-// tells a stranger why it is refused. Tokens, addresses, bodies, phone numbers and names are never logged.
+// and from however many sides it arrives. No answer waits for Redis, a source that is known has its answer three seconds
+// after the body at most, and no stranger is told why he is refused. Tokens, addresses, bodies, phone numbers and names are never logged.
 //
 // What a delivery is worth, whose it is and what follows from it are left to the worker, which reads it with [Parse].
 package webhooks

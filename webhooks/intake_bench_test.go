@@ -39,7 +39,6 @@ func BenchmarkIntakeAgainstRawCommits(b *testing.B) {
 		}
 	}()
 	defer func() { h.stop(); close(h.ringer.rung) }()
-	h.post(s.path+"/validate", confirmation(b, nil), nil)
 
 	var serial atomic.Int64
 	body := func() []byte {

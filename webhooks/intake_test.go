@@ -204,19 +204,27 @@ func TestUnreadableBodyFromAVerifiedSender_IsStoredForAPerson(t *testing.T) {
 	}
 }
 
+// holdFirstInsert makes the next insert of deliveries wait until release is called; arrived is closed when it has come.
+func (h *harness) holdFirstInsert() (arrived <-chan struct{}, release func()) {
+	came, let := make(chan struct{}), make(chan struct{})
+	var first sync.Once
+	h.gate.set(func(_ context.Context, sql string) error {
+		if strings.Contains(sql, "insert into deliveries") {
+			first.Do(func() {
+				close(came)
+				<-let
+			})
+		}
+		return nil
+	})
+	return came, func() { close(let) }
+}
+
 func TestCallerWhoHangsUp_HasToldUsAllTheSame(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	s := h.source("mpesa", "600100")
-	h.post(s.path+"/validate", confirmation(t, nil), nil) // the source is known before the database is held up
-	arrived, release := make(chan struct{}), make(chan struct{})
-	h.gate.set(func(ctx context.Context, sql string) error {
-		if strings.Contains(sql, "insert into deliveries") {
-			close(arrived)
-			<-release
-		}
-		return nil
-	})
+	arrived, release := h.holdFirstInsert()
 	ctx, hangUp := context.WithCancel(t.Context())
 	sent := make(chan error, 1)
 	go func() {
@@ -228,26 +236,18 @@ func TestCallerWhoHangsUp_HasToldUsAllTheSame(t *testing.T) {
 	if err := <-sent; err == nil {
 		t.Fatal("the caller got an answer before hanging up")
 	}
-	close(release)
+	release()
 	h.seen.await(t, "stored", 1)
 	if n := h.deliveries(); n != 1 {
 		t.Errorf("%d deliveries", n)
 	}
 }
 
-func TestShutdown_FinishesWhatWasTakenIn(t *testing.T) {
+func TestShutdown_FinishesWhatWasTakenInAndTakesNoMore(t *testing.T) {
 	t.Parallel()
-	h := setup(t)
+	h := setup(t, func(c *webhooks.Config) { c.SpoolDir = "" })
 	s := h.source("mpesa", "600100")
-	h.post(s.path+"/validate", confirmation(t, nil), nil)
-	arrived, release := make(chan struct{}, 1), make(chan struct{})
-	h.gate.set(func(ctx context.Context, sql string) error {
-		if strings.Contains(sql, "insert into deliveries") {
-			arrived <- struct{}{}
-			<-release
-		}
-		return nil
-	})
+	arrived, release := h.holdFirstInsert()
 	answered := make(chan answer, 1)
 	go func() {
 		a, err := h.send(t.Context(), http.MethodPost, s.path+"/confirm", bytes.NewReader(confirmation(t, nil)), nil)
@@ -257,15 +257,28 @@ func TestShutdown_FinishesWhatWasTakenIn(t *testing.T) {
 		answered <- a
 	}()
 	<-arrived
-	stopped := make(chan struct{})
-	go func() { h.stop(); close(stopped) }()
-	close(release)
-	if a := <-answered; a.status != 200 {
-		t.Errorf("answer %d %s", a.status, a.body)
+	h.quit()
+	taken := 1
+	for ; ; taken++ {
+		if t.Context().Err() != nil {
+			t.Fatal("a stopping intake still takes deliveries")
+		}
+		late := confirmation(t, map[string]any{"TransID": fmt.Sprintf("LATE%06d", taken)})
+		if h.post(s.path+"/confirm", late, nil).status == 503 {
+			break
+		}
 	}
-	<-stopped
-	if ids := <-h.ringer.rung; len(ids) != 1 || h.deliveries() != 1 {
-		t.Errorf("rung for %v, %d deliveries", ids, h.deliveries())
+	release()
+	if a := <-answered; a.status != 200 {
+		t.Errorf("the delivery that was taken in is answered %d %s", a.status, a.body)
+	}
+	h.stop()
+	rung := 0
+	for len(h.ringer.rung) > 0 {
+		rung += len(<-h.ringer.rung)
+	}
+	if n := h.deliveries(); n != taken || rung != taken {
+		t.Errorf("%d deliveries and %d rung for, want %d", n, rung, taken)
 	}
 }
 

@@ -83,7 +83,6 @@ func TestSpool_SurvivesARestartAndIsPrivate(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	s := h.source("mpesa", "600100")
-	h.post(s.path+"/validate", confirmation(t, nil), nil) // the source is known
 	h.gate.set(down)
 	body := confirmation(t, map[string]any{"MSISDN": "254708374149"})
 	for range 3 {
@@ -137,10 +136,8 @@ func TestSpooledDeliveryThatWasStoredAfterAll_ChangesNothing(t *testing.T) {
 
 func TestSpooledFileThatWasTamperedWith_IsSetAsideAndHoldsUpNobody(t *testing.T) {
 	t.Parallel()
-	h := prepare(t, freshDatabase(t))
+	h := setup(t)
 	s := h.source("mpesa", "600100")
-	h.start()
-	h.post(s.path+"/validate", confirmation(t, nil), nil)
 	h.gate.set(down)
 	for i := range 2 {
 		h.post(s.path+"/confirm", confirmation(t, map[string]any{"TransID": fmt.Sprintf("QSV%07d", i)}), nil)
@@ -198,7 +195,6 @@ func TestSilentDatabase_KeepsAConfirmationOnDisk(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	s := h.source("mpesa", "600100")
-	h.post(s.path+"/validate", confirmation(t, nil), nil)
 	h.gate.set(hang)
 	if a := h.post(s.path+"/confirm", confirmation(t, nil), nil); a.status != 200 || a.body != mpesaSuccess {
 		t.Errorf("answer %d %s", a.status, a.body)
@@ -217,7 +213,6 @@ func TestWithoutASpool_ConfirmationsAreTurnedAwayToo(t *testing.T) {
 	t.Parallel()
 	h := setup(t, func(c *webhooks.Config) { c.SpoolDir = "" })
 	s := h.source("mpesa", "600100")
-	h.post(s.path+"/validate", confirmation(t, nil), nil)
 	h.gate.set(down)
 	if a := h.post(s.path+"/confirm", confirmation(t, nil), nil); a.status != 503 {
 		t.Errorf("answer %d %s", a.status, a.body)
@@ -243,7 +238,7 @@ func TestSources_AreKnownAtOnceAndForgottenSoon(t *testing.T) {
 	t.Parallel()
 	h := setup(t)
 	for range 3 {
-		s := h.source("mpesa", "600100")
+		s := h.add("mpesa", "600100")
 		if a := h.post(s.path+"/confirm", confirmation(t, nil), nil); a.status != 200 {
 			t.Errorf("a source that was just added: answer %d", a.status)
 		}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -13,16 +12,12 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qserve/db"
-	"qserve/internal/clock"
 	"qserve/internal/seal"
 	"qserve/internal/stack/stacktest"
 	"qserve/webhooks"
@@ -53,7 +48,8 @@ type harness struct {
 	seen     *tally
 	server   *httptest.Server
 	intake   *webhooks.Intake
-	stop     func() // ends Run and waits for it
+	quit     func() // tells Run to end
+	stop     func() // hangs up on everybody, ends Run and waits for it
 
 	secrets []string // what must not show in the log
 }
@@ -109,6 +105,7 @@ func (h *harness) start(change ...func(*webhooks.Config)) {
 	mux.Handle("/in/", http.StripPrefix("/in", intake.Handler()))
 	h.server = httptest.NewServer(mux)
 	server := h.server
+	h.quit = cancel
 	h.stop = sync.OnceFunc(func() {
 		server.Close()
 		cancel()
@@ -137,31 +134,38 @@ type source struct {
 	secret string
 }
 
-// source adds a payment source the way the operator's command does.
+// source adds a payment source. When the intake runs, it knows the source afterwards.
 func (h *harness) source(kind, merchant string) source {
 	h.t.Helper()
-	q := db.New(h.pool)
-	id, err := q.NextSourceID(h.t.Context())
+	s := h.add(kind, merchant)
+	if h.server == nil {
+		return s
+	}
+	for {
+		a := h.post(s.path+map[string]string{"mpesa": "/confirm"}[kind], nil, nil)
+		switch {
+		case a.status == 400: // what it says to an empty body
+			return s
+		case a.status != 503 || h.t.Context().Err() != nil:
+			h.t.Fatalf("a new source is answered %d %s", a.status, a.body)
+		}
+	}
+}
+
+// add registers a payment source as the operator's command does.
+func (h *harness) add(kind, merchant string) source {
+	h.t.Helper()
+	done, err := webhooks.Register(h.t.Context(), h.pool, h.keys, webhooks.NewSource{
+		Name: kind + " " + webhooks.NewToken(), Kind: kind, Merchant: merchant, Currency: "KES",
+	}, time.Unix(0, 0))
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	token := webhooks.NewToken()
-	sealed, err := h.keys.Seal([]byte(token), webhooks.TokenRow(id))
-	if err != nil {
-		h.t.Fatal(err)
+	h.secrets = append(h.secrets, done.Token)
+	if done.Secret != "" {
+		h.secrets = append(h.secrets, done.Secret)
 	}
-	if _, err := q.CreateSource(h.t.Context(), db.CreateSourceParams{
-		ID: id, Name: fmt.Sprintf("%s %d", kind, id), Kind: kind, TokenHash: webhooks.TokenHash(token), TokenSealed: sealed,
-		Merchant: merchant, Currency: "KES",
-	}); err != nil {
-		h.t.Fatal(err)
-	}
-	s := source{id: id, path: "/in/" + token}
-	h.secrets = append(h.secrets, token)
-	if s.secret = webhooks.NewSecret(kind); s.secret != "" {
-		h.addSecret(id, s.secret, time.Unix(0, 0), nil)
-	}
-	return s
+	return source{id: done.Source.ID, path: "/in/" + done.Token, secret: done.Secret}
 }
 
 func (h *harness) addSecret(sourceID int64, secret string, from time.Time, until *time.Time) {
@@ -261,131 +265,4 @@ func confirmation(t testing.TB, change map[string]any) []byte {
 		t.Fatal(err)
 	}
 	return body
-}
-
-// gate stands between the intake and its database.
-type gate struct {
-	db.DBTX
-	mu   sync.Mutex
-	hold func(ctx context.Context, sql string) error
-}
-
-// set lets hold decide about every query: an error is the query's, and it may wait.
-func (g *gate) set(hold func(ctx context.Context, sql string) error) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.hold = hold
-}
-
-// down is a database that refuses connections.
-func down(context.Context, string) error { return errors.New("connection refused") }
-
-// hang is a database that does not answer.
-func hang(ctx context.Context, _ string) error {
-	<-ctx.Done()
-	return ctx.Err()
-}
-
-func (g *gate) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
-	g.mu.Lock()
-	hold := g.hold
-	g.mu.Unlock()
-	if hold != nil {
-		if err := hold(ctx, sql); err != nil {
-			return nil, err
-		}
-	}
-	return g.DBTX.Query(ctx, sql, args...)
-}
-
-func (g *gate) Exec(context.Context, string, ...any) (pgconn.CommandTag, error) {
-	return pgconn.CommandTag{}, errors.New("the intake has nothing to execute")
-}
-
-// ringer notes what it is rung for. block, when set, holds it up; it must be set before the intake starts.
-type ringer struct {
-	rung  chan []int64
-	block func(ctx context.Context)
-}
-
-func (r *ringer) RingDelivery(ctx context.Context, ids ...int64) {
-	if r.block != nil {
-		r.block(ctx)
-		return
-	}
-	r.rung <- ids
-}
-
-// recorder is a log that can be read while it is written.
-type recorder struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (r *recorder) Write(p []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.Write(p)
-}
-
-func (r *recorder) String() string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.text.String()
-}
-
-// tally counts what the intake says became of its calls.
-type tally struct {
-	mu      sync.Mutex
-	counts  map[string]int
-	changed chan struct{}
-}
-
-func newTally() *tally { return &tally{counts: map[string]int{}, changed: make(chan struct{})} }
-
-func (c *tally) add(_, _, outcome string, _ time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.counts[outcome]++
-	close(c.changed)
-	c.changed = make(chan struct{})
-}
-
-func (c *tally) of(outcome string) (int, <-chan struct{}) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.counts[outcome], c.changed
-}
-
-// await returns once an outcome was seen n times.
-func (c *tally) await(t testing.TB, outcome string, n int) {
-	t.Helper()
-	for {
-		have, changed := c.of(outcome)
-		if have >= n {
-			return
-		}
-		select {
-		case <-changed:
-		case <-t.Context().Done():
-			t.Fatalf("saw %q %d times, want %d", outcome, have, n)
-		}
-	}
-}
-
-// hands is a clock that shows the time it was set to, while waits take as long as they say.
-type hands struct{ shown atomic.Pointer[time.Time] }
-
-func (c *hands) set(at time.Time) { c.shown.Store(&at) }
-
-func (c *hands) Now() time.Time { return *c.shown.Load() }
-
-func (c *hands) WaitUntil(ctx context.Context, t time.Time) error {
-	return clock.System{}.WaitUntil(ctx, time.Now().Add(t.Sub(c.Now())))
-}
-
-// at makes an intake's clock show at.
-func at(c *hands, at time.Time) func(*webhooks.Config) {
-	c.set(at)
-	return func(config *webhooks.Config) { config.Clock = c }
 }

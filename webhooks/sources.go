@@ -21,7 +21,7 @@ const (
 	// reloadPause is the shortest time between two reloads, so that guessing tokens costs the database nothing.
 	reloadPause = 250 * time.Millisecond
 	// lookWithin bounds the wait for the reload that an unknown token asks for.
-	lookWithin = time.Second
+	lookWithin = 2 * time.Second
 )
 
 var (
@@ -40,22 +40,22 @@ type sources struct {
 	known  atomic.Pointer[map[[sha256.Size]byte]Source]
 	wanted chan struct{} // has room for one
 	mu     sync.Mutex
-	next   *look
+	next   *reload
 
-	// What was logged already; only reload uses them.
+	// What was logged already; only replace uses them.
 	away   bool
 	silent map[string]bool
 }
 
-// look is one reload; done is closed when it has ended.
-type look struct {
+// reload is one look at the database; done is closed when it has ended.
+type reload struct {
 	done chan struct{}
 	err  error
 }
 
 func newSources(queries *db.Queries, keys *seal.Ring, c clock.Clock, log *slog.Logger) *sources {
 	s := &sources{queries: queries, keys: keys, clock: c, log: log,
-		wanted: make(chan struct{}, 1), next: &look{done: make(chan struct{})}, silent: map[string]bool{}}
+		wanted: make(chan struct{}, 1), next: &reload{done: make(chan struct{})}, silent: map[string]bool{}}
 	s.known.Store(&map[[sha256.Size]byte]Source{})
 	return s
 }
@@ -65,10 +65,14 @@ func (s *sources) find(ctx context.Context, token string) (Source, error) {
 	if !wellFormed(token) {
 		return Source{}, errNoSource
 	}
-	hash := sha256.Sum256([]byte(token))
-	if source, ok := (*s.known.Load())[hash]; ok {
+	if source, ok := s.lookUp(token); ok {
 		return source, nil
 	}
+	return s.look(ctx, token)
+}
+
+// look finds the source of a token as the database has it now.
+func (s *sources) look(ctx context.Context, token string) (Source, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
 	next := s.want()
@@ -80,14 +84,19 @@ func (s *sources) find(ctx context.Context, token string) (Source, error) {
 	if next.err != nil {
 		return Source{}, errNotLooked
 	}
-	if source, ok := (*s.known.Load())[hash]; ok {
+	if source, ok := s.lookUp(token); ok {
 		return source, nil
 	}
 	return Source{}, errNoSource
 }
 
+func (s *sources) lookUp(token string) (Source, bool) {
+	source, ok := (*s.known.Load())[sha256.Sum256([]byte(token))]
+	return source, ok
+}
+
 // want asks for a reload and returns the next one that begins.
-func (s *sources) want() *look {
+func (s *sources) want() *reload {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	select {
@@ -107,9 +116,9 @@ func (s *sources) run(ctx context.Context) {
 		}
 		s.mu.Lock()
 		current := s.next
-		s.next = &look{done: make(chan struct{})}
+		s.next = &reload{done: make(chan struct{})}
 		s.mu.Unlock()
-		current.err = s.reload(ctx)
+		current.err = s.replace(ctx)
 		close(current.done)
 		if s.clock.WaitUntil(ctx, s.clock.Now().Add(reloadPause)) != nil {
 			return
@@ -125,8 +134,8 @@ func (s *sources) tick(ctx context.Context) {
 	}
 }
 
-// reload replaces what is known by what the database says, or leaves it as it is.
-func (s *sources) reload(ctx context.Context) error {
+// replace exchanges what is known for what the database says, or leaves it as it is.
+func (s *sources) replace(ctx context.Context) error {
 	rows, secrets, err := s.read(ctx)
 	if err != nil {
 		if !s.away && ctx.Err() == nil {

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"qserve/account"
+	"qserve/db"
 	"qserve/webhooks"
 )
 
@@ -125,6 +126,26 @@ func TestStandardWebhooks_BothSecretsCountDuringARotationAndTheOldOneEnds(t *tes
 	}
 	if a := h.post(s.path, body, sign(t, s.secret, "after", end, body)); a.status != 200 {
 		t.Errorf("after the rotation the new secret is answered %d", a.status)
+	}
+}
+
+func TestRotatedSecret_IsInForceAtOnceBesideTheOldOne(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	s := h.source("standard", "shop")
+	body := []byte(`{"type":"test"}`)
+	row, err := db.New(h.pool).SourceByID(t.Context(), s.id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh, err := webhooks.RotateSecret(t.Context(), h.pool, h.keys, row, time.Hour, now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, secret := range map[string]string{"new": fresh, "old": s.secret} {
+		if a := h.post(s.path, body, sign(t, secret, name, now(), body)); a.status != 200 {
+			t.Errorf("the %s secret is answered %d", name, a.status)
+		}
 	}
 }
 

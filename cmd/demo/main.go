@@ -55,7 +55,7 @@ func run(ctx context.Context, f flags) (err error) {
 	if f.Once {
 		return nil
 	}
-	if err := teller.ready(scene); err != nil {
+	if err := teller.ready(ctx, scene); err != nil {
 		return err
 	}
 	select {

@@ -138,8 +138,8 @@ func emptyRedis(ctx context.Context, url string) (string, error) {
 }
 
 // unpaid adds one more expired customer to each router, for whoever plays on after the story has had everybody pay.
-func (s *scene) unpaid() ([]stage.Person, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), stepTimeout)
+func (s *scene) unpaid(ctx context.Context) ([]stage.Person, error) {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
 	defer cancel()
 	var people []stage.Person
 	for i, r := range s.Routers {

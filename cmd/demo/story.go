@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -253,7 +254,7 @@ func packageRunsOut(ctx context.Context, s *scene) (string, error) {
 		return "", err
 	}
 	if cut := s.disconnects(); cut == 0 {
-		return "", fmt.Errorf("no Disconnect-Request was acknowledged")
+		return "", errors.New("no Disconnect-Request was acknowledged")
 	}
 	return result, nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -101,7 +102,7 @@ type subscriberLine struct {
 	Status   string `json:"status"`
 }
 
-func (t *teller) ready(s *scene) error {
+func (t *teller) ready(ctx context.Context, s *scene) error {
 	line := readyLine{
 		Step: "ready", OK: true, BaseURL: s.Program.BaseURL(), OpsURL: s.Program.OpsURL(), SimURL: s.backdoorURL,
 		DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
@@ -119,7 +120,7 @@ func (t *teller) ready(s *scene) error {
 		}
 		line.Routers = append(line.Routers, l)
 	}
-	unpaid, err := s.unpaid()
+	unpaid, err := s.unpaid(ctx)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -30,17 +31,17 @@ type planAdd struct {
 	Pool     string `help:"Address pool on the routers, when not each router's own."`
 }
 
-func (c *planAdd) Run(ctx context.Context, out *output) error {
+func (c *planAdd) Run(ctx context.Context, sh *shell) error {
 	duration, err := parseDuration(c.Duration)
 	if err != nil {
 		return err
 	}
-	return withStaff(ctx, func(s staff) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		plan, err := s.AddPlan(ctx, console.NewPlan{Name: c.Name, Rate: c.Rate, Duration: duration, Price: c.Price, Pool: c.Pool})
 		if err != nil {
 			return err
 		}
-		return out.print(planView(plan), "Added plan %s.", plan.Name)
+		return sh.print(planView(plan), "Added plan %s.", plan.Name)
 	})
 }
 
@@ -90,8 +91,8 @@ func viewMoney(minor int64, currency string) moneyView {
 
 type planList struct{}
 
-func (*planList) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (*planList) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		plans, err := s.Plans(ctx)
 		if err != nil {
 			return err
@@ -103,7 +104,7 @@ func (*planList) Run(ctx context.Context, out *output) error {
 			duration := account.Duration{Count: int(p.DurationCount), Unit: account.Unit(p.DurationUnit)}
 			rows = append(rows, []string{v.Name, v.Rate, duration.String(), v.Price.Currency + " " + v.Price.Amount, v.OnExpiry})
 		}
-		return out.list(items, "PLAN\tRATE\tDURATION\tPRICE\tON EXPIRY", rows)
+		return sh.list(items, "PLAN\tRATE\tDURATION\tPRICE\tON EXPIRY", rows)
 	})
 }
 
@@ -132,7 +133,7 @@ type routerAdd struct {
 	Interim         int    `default:"300" help:"Seconds between two accounting records of a session."`
 }
 
-func (c *routerAdd) Run(ctx context.Context, out *output) error {
+func (c *routerAdd) Run(ctx context.Context, sh *shell) error {
 	var password, secret, ca string
 	for path, into := range map[string]*string{c.APIPasswordFile: &password, c.SecretFile: &secret, c.APICAFile: &ca} {
 		if path == "" {
@@ -144,7 +145,7 @@ func (c *routerAdd) Run(ctx context.Context, out *output) error {
 		}
 		*into = strings.TrimSpace(string(text))
 	}
-	return withStaff(ctx, func(s staff) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		row, err := s.AddRouter(ctx, console.NewRouter{
 			Name: c.Name, Mode: c.Mode, APIAddress: c.API, APIUser: c.APIUser, APIPassword: password, APIPlain: c.APIPlain,
 			APIPin: c.APIPin, APICAPEM: ca, RadiusSecret: secret, NASAddress: c.NASAddress, CoAAddress: c.CoA,
@@ -154,14 +155,14 @@ func (c *routerAdd) Run(ctx context.Context, out *output) error {
 		if err != nil {
 			return err
 		}
-		return out.print(map[string]any{"name": row.Name, "mode": row.Mode},
+		return sh.print(map[string]any{"name": row.Name, "mode": row.Mode},
 			"Added router %s. Look whether it is set up: qserve router check %q", row.Name, row.Name)
 	})
 }
 
 type routerList struct{}
 
-func (*routerList) Run(ctx context.Context, out *output) error {
+func (*routerList) Run(ctx context.Context, sh *shell) error {
 	type view struct {
 		Name        string     `json:"name"`
 		Mode        string     `json:"mode"`
@@ -170,7 +171,7 @@ func (*routerList) Run(ctx context.Context, out *output) error {
 		NextTry     *time.Time `json:"next_try_at,omitempty"`
 		LastError   string     `json:"last_error,omitempty"`
 	}
-	return withStaff(ctx, func(s staff) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		routers, err := s.Routers(ctx)
 		if err != nil {
 			return err
@@ -184,7 +185,7 @@ func (*routerList) Run(ctx context.Context, out *output) error {
 			}
 			rows = append(rows, []string{r.Router.Name, r.Router.Mode, contact, strconv.FormatInt(r.Unconfirmed, 10), r.Router.LastError})
 		}
-		return out.list(items, "ROUTER\tMODE\tLAST CONTACT\tUNCONFIRMED\tLAST ERROR", rows)
+		return sh.list(items, "ROUTER\tMODE\tLAST CONTACT\tUNCONFIRMED\tLAST ERROR", rows)
 	})
 }
 
@@ -192,8 +193,8 @@ type routerCheck struct {
 	Name string `arg:"" help:"Name of the router."`
 }
 
-func (c *routerCheck) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (c *routerCheck) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		row, err := s.Router(ctx, c.Name)
 		if err != nil {
 			return err
@@ -214,20 +215,18 @@ func (c *routerCheck) Run(ctx context.Context, out *output) error {
 			return err
 		})
 		cancel()
-		<-ended
+		err = errors.Join(err, <-ended)
 		if err != nil {
 			return err
 		}
 		text := fmt.Sprintf("%s answers: identity %s, RouterOS %s, up %s.", row.Name, report.Identity, report.Version, report.Uptime)
-		for _, p := range report.Problems {
-			text += "\n- " + p
+		problems := "\nNothing was found that would keep Qserve from working."
+		if len(report.Problems) > 0 {
+			problems = "\n- " + strings.Join(report.Problems, "\n- ")
 		}
-		if len(report.Problems) == 0 {
-			text += "\nNothing was found that would keep Qserve from working."
-		}
-		return out.print(map[string]any{
+		return sh.print(map[string]any{
 			"identity": report.Identity, "version": report.Version, "uptime": report.Uptime,
 			"problems": append([]string{}, report.Problems...),
-		}, "%s", text)
+		}, "%s", text+problems)
 	})
 }

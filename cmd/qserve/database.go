@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"runtime/debug"
 
@@ -25,8 +26,8 @@ type staff struct {
 }
 
 // withStaff opens the database and Redis for one command. Redis is only rung, so the command works while it is down.
-func withStaff(ctx context.Context, do func(staff) error) error {
-	cfg, err := settings()
+func withStaff(ctx context.Context, sh *shell, do func(staff) error) error {
+	cfg, err := sh.settings()
 	if err != nil {
 		return err
 	}
@@ -37,7 +38,7 @@ func withStaff(ctx context.Context, do func(staff) error) error {
 	defer pool.Close()
 	rdb := program.OpenRedis(cfg)
 	defer func() { _ = rdb.Close() }()
-	log := newLog(cfg)
+	log := sh.log(cfg)
 	service := console.New(console.Config{
 		Pool: pool, Keys: cfg.Ring(), Ring: jobs.NewBell(rdb, log), Clock: clock.System{}, Zone: cfg.Zone,
 		Region: cfg.Region, Currency: cfg.Currency, Log: log,
@@ -47,8 +48,8 @@ func withStaff(ctx context.Context, do func(staff) error) error {
 
 type migrateCommand struct{}
 
-func (*migrateCommand) Run(ctx context.Context, out *output) error {
-	cfg, err := settings()
+func (*migrateCommand) Run(ctx context.Context, sh *shell) error {
+	cfg, err := sh.settings()
 	if err != nil {
 		return err
 	}
@@ -56,7 +57,7 @@ func (*migrateCommand) Run(ctx context.Context, out *output) error {
 	if err != nil {
 		return err
 	}
-	return out.print(map[string]any{"ran": len(ran), "migrations": ran}, "The schema is current; %d migrations ran.", len(ran))
+	return sh.print(map[string]any{"ran": len(ran), "migrations": ran}, "The schema is current; %d migrations ran.", len(ran))
 }
 
 type keysCommands struct {
@@ -67,12 +68,12 @@ type keysCommands struct {
 
 type keysNew struct{}
 
-func (*keysNew) Run() error {
+func (*keysNew) Run(sh *shell) error {
 	ring, err := seal.New()
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(append(ring, '\n'))
+	_, err = sh.stdout.Write(append(ring, '\n'))
 	return err
 }
 
@@ -80,7 +81,7 @@ type keysRotate struct {
 	File string `arg:"" type:"existingfile" help:"The key ring in use."`
 }
 
-func (c *keysRotate) Run() error {
+func (c *keysRotate) Run(sh *shell) error {
 	old, err := os.ReadFile(c.File)
 	if err != nil {
 		return fmt.Errorf("read the key ring: %w", err)
@@ -89,20 +90,20 @@ func (c *keysRotate) Run() error {
 	if err != nil {
 		return err
 	}
-	_, err = os.Stdout.Write(append(ring, '\n'))
+	_, err = sh.stdout.Write(append(ring, '\n'))
 	return err
 }
 
 type settingsCommand struct{}
 
-func (*settingsCommand) Run() error {
-	_, err := os.Stdout.WriteString(config.Usage())
+func (*settingsCommand) Run(sh *shell) error {
+	_, err := io.WriteString(sh.stdout, config.Usage())
 	return err
 }
 
 type versionCommand struct{}
 
-func (*versionCommand) Run(out *output) error {
+func (*versionCommand) Run(sh *shell) error {
 	version, revision := "(devel)", ""
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
@@ -112,5 +113,5 @@ func (*versionCommand) Run(out *output) error {
 			}
 		}
 	}
-	return out.print(map[string]string{"version": version, "revision": revision}, "qserve %s %s", version, revision)
+	return sh.print(map[string]string{"version": version, "revision": revision}, "qserve %s %s", version, revision)
 }

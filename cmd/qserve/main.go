@@ -7,17 +7,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	"github.com/redis/go-redis/v9"
 
 	"qserve/cmd/internal/program"
 	"qserve/console"
-	"qserve/internal/config"
 )
 
 type commands struct {
@@ -37,68 +36,60 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	if err := run(ctx, os.Args[1:]); err != nil {
+	redis.SetLogger(noLog{})
+	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "qserve: "+explain(err))
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has run
 	}
 }
 
-func run(ctx context.Context, args []string) error {
+// noLog silences go-redis, which writes to standard error what it also returns as an error.
+type noLog struct{}
+
+func (noLog) Printf(context.Context, string, ...any) {}
+
+// run is the program, with nothing taken from its process but what it is given.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {
 	var cmds commands
 	parser, err := kong.New(&cmds, kong.Name("qserve"),
 		kong.Description("Runs the subscriber accounts of an internet provider: PPPoE over MikroTik."),
-		kong.BindTo(ctx, (*context.Context)(nil)), kong.UsageOnError())
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Writers(stdout, stderr))
 	if err != nil {
 		return err
 	}
 	parsed, err := parser.Parse(args)
 	if err != nil {
-		parser.FatalIfErrorf(err)
+		if unfit, ok := errors.AsType[*kong.ParseError](err); ok {
+			_ = unfit.Context.PrintUsage(true) // the error itself says what is wrong
+		}
+		return err
 	}
-	return parsed.Run(&output{json: cmds.JSON, to: os.Stdout})
+	return parsed.Run(&shell{environ: environ, stdout: stdout, stderr: stderr, json: cmds.JSON})
 }
 
 // explain is an error as a person reads it: bad input alone, without the steps that led to it.
 func explain(err error) string {
-	var field *console.FieldError
-	if errors.As(err, &field) {
-		return "--" + field.Error()
+	if field, ok := errors.AsType[*console.FieldError](err); ok {
+		return field.Error()
 	}
 	return err.Error()
-}
-
-func settings() (config.Config, error) {
-	environ := map[string]string{}
-	for _, line := range os.Environ() {
-		name, value, _ := strings.Cut(line, "=")
-		environ[name] = value
-	}
-	return config.Load(environ)
-}
-
-func newLog(c config.Config) *slog.Logger {
-	options := &slog.HandlerOptions{Level: c.LogLevel}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(os.Stderr, options))
-	}
-	return slog.New(slog.NewTextHandler(os.Stderr, options))
 }
 
 type serveCommand struct {
 	Roles string `default:"intake,worker,radius" help:"What this process does, comma-separated: ${default}."`
 }
 
-func (c *serveCommand) Run(ctx context.Context) error {
+func (c *serveCommand) Run(ctx context.Context, sh *shell) error {
 	roles, err := program.ParseRoles(c.Roles)
 	if err != nil {
 		return err
 	}
-	cfg, err := settings()
+	cfg, err := sh.settings()
 	if err != nil {
 		return err
 	}
-	p, err := program.Open(ctx, program.Options{Settings: cfg, Roles: roles, Log: newLog(cfg)})
+	p, err := program.Open(ctx, program.Options{Settings: cfg, Roles: roles, Log: sh.log(cfg)})
 	if err != nil {
 		return err
 	}

@@ -22,8 +22,8 @@ type sealedColumn struct {
 	put  func(ctx context.Context, id int64, old, sealed []byte) error
 }
 
-func (*keysReseal) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (*keysReseal) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		total := 0
 		for _, column := range sealedColumns(db.New(s.pool)) {
 			n, err := column.reseal(ctx, s.Keys)
@@ -32,7 +32,7 @@ func (*keysReseal) Run(ctx context.Context, out *output) error {
 			}
 			total += n
 		}
-		return out.print(map[string]int{"resealed": total},
+		return sh.print(map[string]int{"resealed": total},
 			"Sealed %d values anew under the primary key. The older keys may be taken off the ring.", total)
 	})
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -39,7 +38,7 @@ type addressURL struct {
 	URL  string `json:"url"`
 }
 
-func (c *sourceAdd) Run(ctx context.Context, out *output) error {
+func (c *sourceAdd) Run(ctx context.Context, sh *shell) error {
 	n := webhooks.NewSource{Name: strings.TrimSpace(c.Name), Kind: c.Kind, Merchant: c.Merchant}
 	if c.SecretFile != "" {
 		text, err := os.ReadFile(c.SecretFile)
@@ -47,8 +46,11 @@ func (c *sourceAdd) Run(ctx context.Context, out *output) error {
 			return fmt.Errorf("read the secret: %w", err)
 		}
 		n.Secret = strings.TrimSpace(string(text))
-		if err := webhooks.CheckSecret(c.Kind, n.Secret); err != nil || n.Secret == "" {
-			return errors.Join(&console.FieldError{Field: "secret-file", Problem: "holds no usable secret"}, err)
+		if n.Secret == "" {
+			return &console.FieldError{Field: "secret-file", Problem: "is empty"}
+		}
+		if err := webhooks.CheckSecret(c.Kind, n.Secret); err != nil {
+			return &console.FieldError{Field: "secret-file", Problem: err.Error()}
 		}
 	}
 	if n.Merchant == "" {
@@ -57,7 +59,7 @@ func (c *sourceAdd) Run(ctx context.Context, out *output) error {
 		}
 		n.Merchant = n.Name
 	}
-	return withStaff(ctx, func(s staff) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		n.Currency = s.Currency
 		// The address is looked at first: a provider that refuses it would only say so at registration.
 		if _, err := webhooks.SourceURLs(s.settings.PublicURL.String(), c.Kind, webhooks.NewToken()); err != nil {
@@ -72,14 +74,14 @@ func (c *sourceAdd) Run(ctx context.Context, out *output) error {
 			return err
 		}
 		view.Secret = done.Secret
-		text := fmt.Sprintf("Added payment source %s. Give to the provider:", view.Name)
+		lines := []string{fmt.Sprintf("Added payment source %s. Give to the provider:", view.Name)}
 		for _, a := range view.URLs {
-			text += fmt.Sprintf("\n  %-14s %s", a.Name, a.URL)
+			lines = append(lines, fmt.Sprintf("  %-14s %s", a.Name, a.URL))
 		}
 		if view.Secret != "" {
-			text += fmt.Sprintf("\n  %-14s %s   (shown this once)", "secret", view.Secret)
+			lines = append(lines, fmt.Sprintf("  %-14s %s   (shown this once)", "secret", view.Secret))
 		}
-		return out.print(view, "%s", text)
+		return sh.print(view, "%s", strings.Join(lines, "\n"))
 	})
 }
 
@@ -97,8 +99,8 @@ func viewSource(s staff, row db.PaymentSource, token string) (sourceView, error)
 
 type sourceList struct{}
 
-func (*sourceList) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (*sourceList) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		sources, err := db.New(s.pool).ListSources(ctx)
 		if err != nil {
 			return fmt.Errorf("list payment sources: %w", err)
@@ -118,7 +120,7 @@ func (*sourceList) Run(ctx context.Context, out *output) error {
 				rows = append(rows, []string{view.Name, view.Kind, view.Merchant, a.Name, a.URL})
 			}
 		}
-		return out.list(items, "SOURCE\tKIND\tMERCHANT\tCALL\tADDRESS", rows)
+		return sh.list(items, "SOURCE\tKIND\tMERCHANT\tCALL\tADDRESS", rows)
 	})
 }
 
@@ -127,8 +129,8 @@ type sourceRotate struct {
 	Overlap time.Duration `default:"72h" help:"How long the old secret stays in force: a provider's retries still carry it."`
 }
 
-func (c *sourceRotate) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (c *sourceRotate) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		sources, err := db.New(s.pool).ListSources(ctx)
 		if err != nil {
 			return fmt.Errorf("list payment sources: %w", err)
@@ -141,7 +143,7 @@ func (c *sourceRotate) Run(ctx context.Context, out *output) error {
 			if err != nil {
 				return err
 			}
-			return out.print(map[string]string{"name": row.Name, "secret": secret},
+			return sh.print(map[string]string{"name": row.Name, "secret": secret},
 				"New secret of %s (shown this once): %s\nThe old one stays in force for %s.", row.Name, secret, c.Overlap)
 		}
 		return &console.FieldError{Field: "name", Problem: fmt.Sprintf("there is no payment source %q", c.Name)}

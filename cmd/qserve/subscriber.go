@@ -36,24 +36,35 @@ type subscriberAdd struct {
 	PaidUntil    time.Time `name:"paid-until" help:"End of the paid time of a subscriber taken over from elsewhere, RFC 3339."`
 }
 
-func (c *subscriberAdd) Run(ctx context.Context, out *output) error {
+func (c *subscriberAdd) Run(ctx context.Context, sh *shell) error {
 	password := ""
 	if c.PasswordFile != "" {
 		text, err := os.ReadFile(c.PasswordFile)
 		if err != nil {
 			return fmt.Errorf("read the password: %w", err)
 		}
-		password = strings.TrimRight(string(text), "\r\n")
+		if password = strings.TrimRight(string(text), "\r\n"); password == "" {
+			return &console.FieldError{Field: "password-file", Problem: "is empty"}
+		}
 	}
-	return withStaff(ctx, func(s staff) error {
-		_, err := s.AddSubscriber(ctx, console.NewSubscriber{
+	return withStaff(ctx, sh, func(s staff) error {
+		added, err := s.AddSubscriber(ctx, console.NewSubscriber{
 			Account: c.Account, Name: c.Name, Phone: c.Phone, Email: c.Email, Address: c.Address, Router: c.Router,
 			Plan: c.Plan, Username: c.Username, Password: password, FixedIP: c.FixedIP, PaidUntil: c.PaidUntil,
 		})
 		if err != nil {
 			return err
 		}
-		return show(ctx, s, out, c.Account)
+		v, err := viewAccount(ctx, s, c.Account)
+		if err != nil {
+			return err
+		}
+		text := describe(s, v)
+		if c.PasswordFile == "" {
+			v.Password = added.Password
+			text += "\nPPPoE password (shown this once): " + v.Password
+		}
+		return sh.print(v, "%s", text)
 	})
 }
 
@@ -61,8 +72,14 @@ type subscriberShow struct {
 	Account string `arg:"" help:"Account number."`
 }
 
-func (c *subscriberShow) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error { return show(ctx, s, out, c.Account) })
+func (c *subscriberShow) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
+		v, err := viewAccount(ctx, s, c.Account)
+		if err != nil {
+			return err
+		}
+		return sh.print(v, "%s", describe(s, v))
+	})
 }
 
 type subscriberView struct {
@@ -82,8 +99,10 @@ type subscriberView struct {
 	Balance    moneyView       `json:"balance"`
 	Connection *connectionView `json:"connection,omitempty"`
 	// Confirmed is whether the router holds what it should.
-	Confirmed *bool          `json:"confirmed,omitempty"`
-	Activity  []activityView `json:"activity,omitempty"`
+	Confirmed *bool `json:"confirmed,omitempty"`
+	// Password is the PPPoE password that was made for a new subscriber.
+	Password string         `json:"password,omitempty"`
+	Activity []activityView `json:"activity,omitempty"`
 }
 
 type suspensionView struct {
@@ -119,10 +138,10 @@ func viewSubscriber(row db.Subscriber, facts account.Account, router string, now
 	return v
 }
 
-func show(ctx context.Context, s staff, out *output, number string) error {
+func viewAccount(ctx context.Context, s staff, number string) (subscriberView, error) {
 	p, err := s.Profile(ctx, number)
 	if err != nil {
-		return err
+		return subscriberView{}, err
 	}
 	v := viewSubscriber(p.Subscriber, p.Facts, p.Router, s.Clock.Now())
 	confirmed := p.Provision.DoneGen == p.Provision.WantGen
@@ -138,28 +157,29 @@ func show(ctx context.Context, s staff, out *output, number string) error {
 	for _, a := range p.Activity {
 		v.Activity = append(v.Activity, activityView{At: a.At, Kind: a.Kind, Actor: a.Actor, Summary: a.Summary})
 	}
-	return out.print(v, "%s", describe(s, v))
+	return v, nil
 }
 
 func describe(s staff, v subscriberView) string {
 	when := func(t time.Time) string { return t.In(s.Zone).Format("2 Jan 2006 15:04:05") }
-	text := fmt.Sprintf("%s  %s  %s\n", v.Name, v.Account, v.Phone)
 	paid := "nothing paid yet"
 	if v.ExpiresAt != nil {
 		paid = "paid until " + when(*v.ExpiresAt)
 	}
-	text += fmt.Sprintf("%s, %s. %s on %s as %s. Balance %s %s.\n",
-		v.Status, paid, v.Plan, v.Router, v.Username, v.Balance.Currency, v.Balance.Amount)
+	lines := []string{
+		strings.TrimRight(fmt.Sprintf("%s  %s  %s", v.Name, v.Account, v.Phone), " "),
+		fmt.Sprintf("%s, %s. %s on %s as %s. Balance %s %s.", v.Status, paid, v.Plan, v.Router, v.Username, v.Balance.Currency, v.Balance.Amount),
+	}
 	if !*v.Confirmed {
-		text += v.Router + " has not confirmed the last change yet; it applies by itself.\n"
+		lines = append(lines, v.Router+" has not confirmed the last change yet; it applies by itself.")
 	}
 	if v.Connection != nil {
-		text += fmt.Sprintf("Online since %s, %s.\n", when(*v.Connection.Since), v.Connection.Address)
+		lines = append(lines, fmt.Sprintf("Online since %s, %s.", when(*v.Connection.Since), v.Connection.Address))
 	}
 	for _, a := range v.Activity {
-		text += fmt.Sprintf("  %s  %s (%s)\n", when(a.At), a.Summary, a.Actor)
+		lines = append(lines, fmt.Sprintf("  %s  %s (%s)", when(a.At), a.Summary, a.Actor))
 	}
-	return strings.TrimRight(text, "\n")
+	return strings.Join(lines, "\n")
 }
 
 type subscriberList struct {
@@ -167,8 +187,8 @@ type subscriberList struct {
 	Limit int32  `default:"100" help:"How many."`
 }
 
-func (c *subscriberList) Run(ctx context.Context, out *output) error {
-	return withStaff(ctx, func(s staff) error {
+func (c *subscriberList) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		found, err := db.New(s.pool).ListSubscribers(ctx, db.ListSubscribersParams{After: c.After, Most: c.Limit})
 		if err != nil {
 			return fmt.Errorf("list subscribers: %w", err)
@@ -183,7 +203,7 @@ func (c *subscriberList) Run(ctx context.Context, out *output) error {
 			}
 			rows = append(rows, []string{v.Account, v.Name, v.Plan, v.Router, v.Status, until, v.Balance.Currency + " " + v.Balance.Amount})
 		}
-		return out.list(items, "ACCOUNT\tNAME\tPLAN\tROUTER\tSTATUS\tPAID UNTIL\tBALANCE", rows)
+		return sh.list(items, "ACCOUNT\tNAME\tPLAN\tROUTER\tSTATUS\tPAID UNTIL\tBALANCE", rows)
 	})
 }
 
@@ -194,9 +214,9 @@ type subscriberSuspend struct {
 	Wait     time.Duration `default:"30s" help:"How long to wait for the router's confirmation; 0 does not wait."`
 }
 
-func (c *subscriberSuspend) Run(ctx context.Context, out *output) error {
+func (c *subscriberSuspend) Run(ctx context.Context, sh *shell) error {
 	args := jobs.SuspendArguments{Category: c.Category, Reason: c.Reason}
-	return command(ctx, out, c.Account, "suspend", args, c.Wait)
+	return command(ctx, sh, c.Account, "suspend", args, c.Wait)
 }
 
 type subscriberReconnect struct {
@@ -205,8 +225,8 @@ type subscriberReconnect struct {
 	Wait    time.Duration `default:"30s" help:"How long to wait for the router's confirmation; 0 does not wait."`
 }
 
-func (c *subscriberReconnect) Run(ctx context.Context, out *output) error {
-	return command(ctx, out, c.Account, "reconnect", jobs.ReconnectArguments{GraceHours: c.Grace}, c.Wait)
+func (c *subscriberReconnect) Run(ctx context.Context, sh *shell) error {
+	return command(ctx, sh, c.Account, "reconnect", jobs.ReconnectArguments{GraceHours: c.Grace}, c.Wait)
 }
 
 type actionJSON struct {
@@ -221,8 +241,8 @@ type actionJSON struct {
 }
 
 // command gives a command and says what became of it in a sentence.
-func command(ctx context.Context, out *output, number, kind string, arguments any, wait time.Duration) error {
-	return withStaff(ctx, func(s staff) error {
+func command(ctx context.Context, sh *shell, number, kind string, arguments any, wait time.Duration) error {
+	return withStaff(ctx, sh, func(s staff) error {
 		id, err := s.Command(ctx, number, kind, arguments, operator())
 		if err != nil {
 			return err
@@ -251,7 +271,7 @@ func command(ctx context.Context, out *output, number, kind string, arguments an
 				text += fmt.Sprintf(" %s has not confirmed yet.", r.Router)
 			}
 		}
-		return out.print(actionJSON{
+		return sh.print(actionJSON{
 			ID: a.ID, Kind: a.Kind, State: a.State, Reason: a.Refusal, Actor: a.Actor, AcceptedAt: a.AcceptedAt,
 			AppliedAt: a.AppliedAt, ConfirmedAt: a.ConfirmedAt,
 		}, "%s", text)

@@ -64,7 +64,7 @@ create table subscribers (
     account             text   not null unique check (length(account) between 1 and 40),
     -- The account number as people type it: letters and digits only (account.NormalizeReference is the same rule).
     account_key         text   not null unique
-        generated always as (upper(regexp_replace(account, '[^A-Za-z0-9]', '', 'g'))) stored
+        generated always as (upper(regexp_replace(account, '[^A-Za-z0-9]', '', 'g') collate "C")) stored
         check (account_key <> ''),
     name                text   not null check (length(name) between 1 and 200),
     phone               text   not null default '' check (phone = '' or phone ~ '^\+[0-9]{6,15}$'),
@@ -80,7 +80,7 @@ create table subscribers (
     fixed_address       inet,
     plan_id             bigint not null references plans,
     currency            text   not null check (currency ~ '^[A-Z]{3}$'),
-    -- Kept by the ledger's trigger, and by nothing else.
+    -- Moved by the ledger's trigger, and by nothing else: see balance_is_the_ledgers.
     balance_minor       bigint not null default 0,
     expires_at          timestamptz,
     anchor_day          smallint check (anchor_day between 1 and 31),
@@ -263,6 +263,8 @@ create table sessions (
     username        text        not null,
     address         inet,
     calling_station text        not null default '',
+    -- The rate that the session was let in with, or that the router has confirmed since; empty when unknown.
+    rate            text        not null default '',
     started_at      timestamptz not null,
     seen_at         timestamptz not null,
     ended_at        timestamptz,
@@ -297,7 +299,18 @@ end $$;
 create trigger ledger_moves_balance after insert on ledger_entries
     referencing new table as inserted for each statement execute function ledger_moves_balance();
 
+-- +goose StatementBegin
+create function refuse_balance() returns trigger language plpgsql as $$
+begin
+    raise exception 'a balance moves only by an entry in the ledger' using errcode = 'integrity_constraint_violation';
+end $$;
+-- +goose StatementEnd
+create trigger balance_begins_at_zero before insert on subscribers
+    for each row when (new.balance_minor <> 0) execute function refuse_balance();
+create trigger balance_is_the_ledgers before update of balance_minor on subscribers
+    for each row when (pg_trigger_depth() = 0) execute function refuse_balance();
+
 -- +goose Down
 drop table sessions, action_provisions, provisions, activity, ledger_entries, actions, payments, deliveries,
     source_secrets, payment_sources, subscribers, router_leases, routers, plans;
-drop function refuse_change, ledger_moves_balance;
+drop function refuse_change, ledger_moves_balance, refuse_balance;

@@ -121,11 +121,11 @@ func (r *Router) accountingRequest(secret []byte, rec record) (*radius.Packet, e
 		lasted := uint64(seconds(rec.lasted))
 		in, out := lasted*uploadPerSecond, lasted*downloadPerSecond
 		errs = append(errs,
-			rfc2866.AcctSessionTime_Add(p, rfc2866.AcctSessionTime(lasted)), //nolint:gosec // seconds fit
+			rfc2866.AcctSessionTime_Add(p, rfc2866.AcctSessionTime(lasted)),
 			rfc2866.AcctInputOctets_Add(p, rfc2866.AcctInputOctets(in&math.MaxUint32)),
 			rfc2866.AcctOutputOctets_Add(p, rfc2866.AcctOutputOctets(out&math.MaxUint32)),
-			rfc2869.AcctInputGigawords_Add(p, rfc2869.AcctInputGigawords(in>>32)),    //nolint:gosec // lasted is 32 bits
-			rfc2869.AcctOutputGigawords_Add(p, rfc2869.AcctOutputGigawords(out>>32)), //nolint:gosec // lasted is 32 bits
+			rfc2869.AcctInputGigawords_Add(p, rfc2869.AcctInputGigawords(in>>32)),
+			rfc2869.AcctOutputGigawords_Add(p, rfc2869.AcctOutputGigawords(out>>32)),
 		)
 	}
 	if rec.status == rfc2866.AcctStatusType_Value_Stop {
@@ -136,5 +136,5 @@ func (r *Router) accountingRequest(secret []byte, rec record) (*radius.Packet, e
 
 // seconds rounds d down to whole seconds that fit a RADIUS integer.
 func seconds(d time.Duration) uint32 {
-	return uint32(min(math.MaxUint32, max(0, int64(d/time.Second)))) //nolint:gosec // bounded
+	return uint32(min(math.MaxUint32, max(0, int64(d/time.Second))))
 }

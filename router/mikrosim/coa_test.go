@@ -16,6 +16,7 @@ import (
 	"layeh.com/radius/rfc3576"
 	"layeh.com/radius/vendors/mikrotik"
 
+	"qserve/internal/clock"
 	"qserve/router/mikrosim"
 )
 
@@ -270,21 +271,35 @@ func TestRepeatedRequest_GetsTheSameAnswerAndActsOnce(t *testing.T) {
 	}
 }
 
-func TestSessionTimeout_EndsTheSessionFromAcceptAndFromCoA(t *testing.T) {
+func TestSessionTimeout_EndsTheSessionUnlessCoAGivesItLonger(t *testing.T) {
 	t.Parallel()
-	s := newAAA(t, accept(func(p *radius.Packet) { must(t, rfc2865.SessionTimeout_Add(p, 1)) }))
-	r := setup(t, s.withRadius(mikrosim.Config{}))
+	clk := clock.NewManual(time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC))
+	s := newAAA(t, accept(func(p *radius.Packet) { must(t, rfc2865.SessionTimeout_Add(p, 60)) }))
+	cfg := s.withRadius(mikrosim.Config{Clock: clk})
+	cfg.RadiusAcct = "" // so that only the scheduler waits for the clock
+	r := setup(t, cfg)
 	r.SetCustomer("ann", "pw", true)
 	first := online(t, r, "ann", "")
-	second := online(t, r, "ann", first.SessionID)
+	advance := func(d time.Duration) {
+		must(t, clk.AwaitWaiters(t.Context(), 1))
+		clk.Advance(d)
+	}
 	longer := func(p *radius.Packet) error { return rfc2865.SessionTimeout_Add(p, 3600) }
-	if got := ask(t, r, request(radius.CodeCoARequest, session(second), longer)); got != "CoA-ACK" {
+	if got := ask(t, r, request(radius.CodeCoARequest, session(first), longer)); got != "CoA-ACK" {
 		t.Fatal(got)
 	}
-	if got := ask(t, r, request(radius.CodeCoARequest, session(second), func(p *radius.Packet) error {
-		return rfc2865.SessionTimeout_Add(p, 1)
-	})); got != "CoA-ACK" {
-		t.Fatal(got)
+	advance(2 * time.Minute)
+	r.SetCustomer("bob", "pw", true)
+	online(t, r, "bob", "") // and so what was due before his dial has happened
+	if a, ok := r.State().Session("ann"); !ok || a.SessionID != first.SessionID || a.Uptime != "2m" {
+		t.Errorf("session %+v after two minutes, want the first", a)
 	}
+	advance(time.Hour)
+	await(t, r, "the hour is over", func(s mikrosim.State) bool { return len(s.Active) == 0 })
+	advance(time.Second) // past the redial delay
+	second := online(t, r, "ann", first.SessionID)
+	advance(time.Minute)
+	await(t, r, "the minute is over", func(s mikrosim.State) bool { return len(s.Active) == 0 })
+	advance(time.Second)
 	online(t, r, "ann", second.SessionID)
 }

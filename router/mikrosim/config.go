@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -159,12 +160,7 @@ func (c Config) takesCoAFrom(a netip.Addr) bool {
 	if len(c.CoAClients) == 0 {
 		return a.IsLoopback()
 	}
-	for _, client := range c.CoAClients {
-		if client == a {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(c.CoAClients, a)
 }
 
 // versionAtLeast compares RouterOS versions, whose parts are whole numbers: 7.9 is older than 7.24.

@@ -191,7 +191,7 @@ func TestRefusingRouter_SaysWhy(t *testing.T) {
 func TestSlowRouter_AnswersWhenItsTimeHasCome(t *testing.T) {
 	t.Parallel()
 	clk := clock.NewManual(time.Date(2026, time.May, 1, 12, 0, 0, 0, time.UTC))
-	r := setup(t, mikrosim.Config{Clock: clk})
+	r := setup(t, mikrosim.Config{Clock: clk, CoASecret: secret})
 	fault(t, r, mikrosim.Fault{Kind: mikrosim.FaultSlow, Ms: 40})
 	c := rawDial(t, r)
 	c.send(t, "/login", "=name=qserve", "=password=qserve")

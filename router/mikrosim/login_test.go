@@ -2,6 +2,7 @@ package mikrosim_test
 
 import (
 	"crypto/md5"
+	"net/netip"
 	"slices"
 	"strings"
 	"testing"
@@ -169,6 +170,9 @@ func TestRadiusAccept_DecidesAddressRateListsAndInterim(t *testing.T) {
 		t.Errorf("records %v and %v, want Start and Interim-Update", rfc2866.AcctStatusType_Get(start), rfc2866.AcctStatusType_Get(interim))
 	}
 	r.SetCustomer("ann", "pw", false)
+	if list := r.State().AddressList; len(list) != 0 {
+		t.Errorf("address list %+v after the session", list)
+	}
 	for p := s.nextRecord(t); rfc2866.AcctStatusType_Get(p) != rfc2866.AcctStatusType_Value_Stop; p = s.nextRecord(t) {
 	}
 }
@@ -192,7 +196,7 @@ func TestRadiusReject_IsDialledAgainUntilAccepted(t *testing.T) {
 func TestAccessAcceptWithoutMessageAuthenticator_IsDroppedSince715(t *testing.T) {
 	t.Parallel()
 	s := newAAA(t, accept(nil))
-	s.unsigned = true
+	s.forgetToSign()
 	r := setup(t, s.withRadius(mikrosim.Config{RadiusTimeout: 5 * time.Millisecond}))
 	r.SetCustomer("ann", "pw", true)
 	await(t, r, "the answers were dropped", func(s mikrosim.State) bool {
@@ -307,6 +311,33 @@ func TestThousandCustomers_ComeOnlineAtDifferentAddresses(t *testing.T) {
 	}
 	if len(addresses) != n {
 		t.Errorf("%d addresses for %d sessions", len(addresses), n)
+	}
+}
+
+func TestFullPool_RefusesUntilAnAddressComesBack(t *testing.T) {
+	t.Parallel()
+	s := newAAA(t, accept(func(p *radius.Packet) { must(t, rfc2869.FramedPool_AddString(p, "small")) }))
+	r := setup(t, s.withRadius(mikrosim.Config{Pools: map[string]netip.Prefix{
+		"big": netip.MustParsePrefix("100.64.0.0/16"), "small": netip.MustParsePrefix("10.5.0.0/29"),
+	}}))
+	users := []string{"a", "b", "c", "d", "e"} // 8 less network, router and broadcast
+	for _, u := range users {
+		r.SetCustomer(u, "", true)
+	}
+	st := await(t, r, "the pool is full", func(s mikrosim.State) bool { return len(s.Active) == len(users) })
+	addresses := map[string]bool{"10.5.0.2": true, "10.5.0.3": true, "10.5.0.4": true, "10.5.0.5": true, "10.5.0.6": true}
+	for _, a := range st.Active {
+		delete(addresses, a.Address)
+	}
+	if len(addresses) > 0 {
+		t.Errorf("nobody has %v", addresses)
+	}
+	r.SetCustomer("f", "", true)
+	await(t, r, "f is refused", func(s mikrosim.State) bool { return s.Customers[5].LastError == "no address left in the pool" })
+	gone, _ := st.Session("c")
+	r.SetCustomer("c", "", false)
+	if got := online(t, r, "f", ""); got.Address != gone.Address {
+		t.Errorf("f got %s, want what c gave back, %s", got.Address, gone.Address)
 	}
 }
 

@@ -134,6 +134,13 @@ func (s *aaa) answers(access func(req *radius.Packet) *radius.Packet) {
 	s.access = access
 }
 
+// forgetToSign makes the answers lack their Message-Authenticator.
+func (s *aaa) forgetToSign() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.unsigned = true
+}
+
 // newAAA serves until the test ends. Accounting is answered and put into the channel.
 func newAAA(t *testing.T, access func(req *radius.Packet) *radius.Packet) *aaa {
 	t.Helper()

@@ -3,6 +3,7 @@ package mikrosim
 import (
 	"maps"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -197,15 +198,15 @@ func duration(d time.Duration) string {
 	if seconds <= 0 {
 		return "0s"
 	}
-	out := ""
+	var out strings.Builder
 	for _, unit := range []struct {
 		seconds int64
 		name    string
 	}{{604_800, "w"}, {86_400, "d"}, {3_600, "h"}, {60, "m"}, {1, "s"}} {
 		if n := seconds / unit.seconds; n > 0 {
-			out += strconv.FormatInt(n, 10) + unit.name
+			out.WriteString(strconv.FormatInt(n, 10) + unit.name)
 			seconds %= unit.seconds
 		}
 	}
-	return out
+	return out.String()
 }

@@ -6,7 +6,7 @@ import (
 	"net/netip"
 )
 
-// pool hands out the addresses of a prefix, the longest unused one first. The first host address is the router's own.
+// pool hands out the addresses of a prefix in turn, so that one given back is given out last. The first host address is the router's own.
 type pool struct {
 	prefix  netip.Prefix
 	gateway netip.Addr

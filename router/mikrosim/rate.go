@@ -72,10 +72,10 @@ func parseBits(text string) (int64, bool) {
 		text = text[:len(text)-1]
 	}
 	n, err := strconv.ParseUint(text, 10, 40)
-	if err != nil || int64(n) > maxRate/unit { //nolint:gosec // at most 40 bits
+	if err != nil || int64(n) > maxRate/unit {
 		return 0, false
 	}
-	return int64(n) * unit, true //nolint:gosec // at most 40 bits
+	return int64(n) * unit, true
 }
 
 func parseSeconds(text string) (string, bool) {

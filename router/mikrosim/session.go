@@ -44,7 +44,7 @@ func (s *session) acctID() string { return fmt.Sprintf("%08x", s.number) }
 // starts of the router, the rest the sessions of this start.
 func (r *Router) nextSession() uint32 {
 	r.sessionCount++
-	return 0x81<<24 | uint32(r.boot&0xF)<<20 | r.sessionCount&0xF_FFFF //nolint:gosec // masked
+	return 0x81<<24 | uint32(r.boot&0xF)<<20 | r.sessionCount&0xF_FFFF
 }
 
 // grant is what a login is given: by the local secret and its profile, or by RADIUS over the default profile.

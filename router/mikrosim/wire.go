@@ -25,7 +25,7 @@ type limits struct{ word, words int }
 // appendWord appends w behind its length: one to five bytes, big-endian, the leading bits telling how many
 // (RouterOS manual, API, "Command word").
 func appendWord(b []byte, w string) []byte {
-	n := uint32(len(w)) //nolint:gosec // words are built here or bounded by maxWord
+	n := uint32(len(w))
 	switch {
 	case n < 0x80:
 		b = append(b, byte(n))

@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"qserve/router/routeros"
+	"qserve/router/routeros/routerostest"
 )
 
 func TestARefusedLogIn_SaysWhatToCheck(t *testing.T) {
@@ -29,8 +30,8 @@ func TestARefusedLogIn_SaysWhatToCheck(t *testing.T) {
 		"invalid user name or password (6)", "cannot log in", "could not authenticate - radius timeout",
 		"something new about " + password,
 	} {
-		p := listen(t, func(w io.Writer, _ []string) bool {
-			return say(w, sentence("!trap", "=message="+message), sentence("!done"))
+		p := routerostest.Listen(t, func(w io.Writer, _ []string) bool {
+			return routerostest.Say(w, routerostest.Sentence("!trap", "=message="+message), routerostest.Sentence("!done"))
 		})
 		_, err := routeros.Dial(t.Context(), config(p))
 		if !errors.Is(err, routeros.ErrLogin) || !strings.Contains(err.Error(), "address list") {
@@ -42,7 +43,7 @@ func TestARefusedLogIn_SaysWhatToCheck(t *testing.T) {
 
 func TestALogInThatEndsWithoutAWord_MayBeAFullRouter(t *testing.T) {
 	t.Parallel()
-	p := listen(t, func(io.Writer, []string) bool { return false })
+	p := routerostest.Listen(t, func(io.Writer, []string) bool { return false })
 	_, err := routeros.Dial(t.Context(), config(p))
 	if !errors.Is(err, routeros.ErrUnreachable) || errors.Is(err, routeros.ErrLogin) ||
 		!strings.Contains(err.Error(), "max-sessions") {
@@ -52,7 +53,7 @@ func TestALogInThatEndsWithoutAWord_MayBeAFullRouter(t *testing.T) {
 
 func TestALogInThatIsNeverAnswered_EndsAtItsDeadline(t *testing.T) {
 	t.Parallel()
-	p := listen(t, func(io.Writer, []string) bool { return true })
+	p := routerostest.Listen(t, func(io.Writer, []string) bool { return true })
 	ctx, cfg := soon(t, config(p))
 	_, err := routeros.Dial(ctx, cfg)
 	if !errors.Is(err, routeros.ErrUnreachable) || !strings.Contains(err.Error(), "no answer in time") {
@@ -64,7 +65,7 @@ func TestALogInThatIsNeverAnswered_EndsAtItsDeadline(t *testing.T) {
 func TestALogInWithACancelledContext_Ends(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	p := listen(t, func(io.Writer, []string) bool { cancel(); return true })
+	p := routerostest.Listen(t, func(io.Writer, []string) bool { cancel(); return true })
 	if _, err := routeros.Dial(ctx, config(p)); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v, want the context's error", err)
 	}
@@ -75,14 +76,14 @@ func TestTheOldLogIn_AnswersTheChallenge(t *testing.T) {
 	challenge := "00112233445566778899aabbccddeeff"
 	raw, _ := hex.DecodeString(challenge)
 	digest := md5.Sum([]byte("\x00" + password + string(raw))) //nolint:gosec // see above
-	p := listen(t, func(w io.Writer, words []string) bool {
+	p := routerostest.Listen(t, func(w io.Writer, words []string) bool {
 		if strings.HasPrefix(words[2], "=response=") {
 			if words[2] == "=response=00"+hex.EncodeToString(digest[:]) {
-				return say(w, sentence("!done"))
+				return routerostest.Say(w, routerostest.Sentence("!done"))
 			}
-			return say(w, sentence("!trap", "=message=cannot log in"), sentence("!done"))
+			return routerostest.Say(w, routerostest.Sentence("!trap", "=message=cannot log in"), routerostest.Sentence("!done"))
 		}
-		return say(w, sentence("!done", "=ret="+challenge))
+		return routerostest.Say(w, routerostest.Sentence("!done", "=ret="+challenge))
 	})
 	dial(t, config(p))
 }
@@ -106,13 +107,13 @@ func certificate(t *testing.T, host string) tls.Certificate {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func secure(t *testing.T, own tls.Certificate) *peer {
+func secure(t *testing.T, own tls.Certificate) *routerostest.Peer {
 	t.Helper()
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS12})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return serve(t, l, script(func(w io.Writer, _ []string) bool { return say(w, sentence("!done")) }))
+	return routerostest.Serve(t, l, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, routerostest.Sentence("!done")) }))
 }
 
 func TestTLS_TrustsThePinnedOrSignedCertificateAlone(t *testing.T) {
@@ -153,7 +154,7 @@ func TestTLS_TrustsThePinnedOrSignedCertificateAlone(t *testing.T) {
 			if !errors.Is(err, routeros.ErrCertificate) {
 				t.Errorf("got %v, want ErrCertificate", err)
 			}
-			if sent := p.sentences(); len(sent) != 0 {
+			if sent := p.Sentences(); len(sent) != 0 {
 				t.Errorf("%d sentences were sent to a router that is not trusted", len(sent))
 			}
 			noPassword(t, err)
@@ -175,7 +176,7 @@ func TestAPinThatDoesNotMatch_ShowsTheCertificateThatCame(t *testing.T) {
 
 func TestPlainTextOnATLSPort_IsUnreachable(t *testing.T) {
 	t.Parallel()
-	p := listen(t, func(io.Writer, []string) bool { return false })
+	p := routerostest.Listen(t, func(io.Writer, []string) bool { return false })
 	cfg := config(p)
 	cfg.Plain, cfg.PinSHA256, cfg.ConnectTimeout = false, make([]byte, sha256.Size), 200*time.Millisecond
 	if _, err := routeros.Dial(t.Context(), cfg); !errors.Is(err, routeros.ErrUnreachable) {

@@ -9,7 +9,7 @@ import (
 // below.
 const (
 	maxWord  = 1 << 20
-	maxReply = 64 << 20
+	maxReply = 16 << 20
 )
 
 // errFrame is an answer that no router sends, so something else answers or the stream is out of step.

@@ -12,19 +12,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"qserve/router/routeros"
+	"qserve/router/routeros/routerostest"
 )
 
 func TestCommands_AreSentAsTheManualSays(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, words []string) bool {
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, words []string) bool {
 		switch words[0] {
 		case "/ppp/secret/print":
-			return say(w, sentence("!re", "=.id=*1F", "=name=joe", "=comment=a=b=c"), sentence("!re", "=.id=*20"),
-				sentence("!done"))
+			return routerostest.Say(w, routerostest.Sentence("!re", "=.id=*1F", "=name=joe", "=comment=a=b=c"), routerostest.Sentence("!re", "=.id=*20"),
+				routerostest.Sentence("!done"))
 		case "/ppp/secret/add":
-			return say(w, sentence("!done", "=ret=*21"))
+			return routerostest.Say(w, routerostest.Sentence("!done", "=ret=*21"))
 		default:
-			return say(w, sentence("!done"))
+			return routerostest.Say(w, routerostest.Sentence("!done"))
 		}
 	}))
 	c := dial(t, config(p))
@@ -58,7 +59,7 @@ func TestCommands_AreSentAsTheManualSays(t *testing.T) {
 		{"/ppp/secret/unset", "=.id=*1F", "=value-name=remote-address"},
 		{"/ppp/active/remove", "=.id=*8000"},
 	}
-	if diff := cmp.Diff(sent, p.sentences()); diff != "" {
+	if diff := cmp.Diff(sent, p.Sentences()); diff != "" {
 		t.Errorf("sentences (-want +got):\n%s", diff)
 	}
 }
@@ -66,12 +67,12 @@ func TestCommands_AreSentAsTheManualSays(t *testing.T) {
 func TestAnEmptyList_IsNoError(t *testing.T) {
 	t.Parallel()
 	for name, answer := range map[string][][]byte{
-		"before 7.18": {sentence("!done")},
-		"since 7.18":  {sentence("!empty"), sentence("!done")},
+		"before 7.18": {routerostest.Sentence("!done")},
+		"since 7.18":  {routerostest.Sentence("!empty"), routerostest.Sentence("!done")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := listen(t, script(func(w io.Writer, _ []string) bool { return say(w, answer...) }))
+			p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, answer...) }))
 			rows, err := dial(t, config(p)).Print(t.Context(), "/ppp/secret", nil)
 			if err != nil || len(rows) != 0 {
 				t.Errorf("got %v, %v; want nothing", rows, err)
@@ -82,7 +83,7 @@ func TestAnEmptyList_IsNoError(t *testing.T) {
 
 func TestAChangeWithoutExactlyOneID_IsNotSent(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, _ []string) bool { return say(w, sentence("!done")) }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, routerostest.Sentence("!done")) }))
 	c := dial(t, config(p))
 	for _, id := range []string{"", "joe", "*1,*2", "0"} {
 		if err := c.Remove(t.Context(), "/ppp/secret", id); !errors.Is(err, routeros.ErrUnsafe) {
@@ -92,14 +93,14 @@ func TestAChangeWithoutExactlyOneID_IsNotSent(t *testing.T) {
 			t.Errorf("set of id %q: got %v, want ErrUnsafe", id, err)
 		}
 	}
-	if sent := p.sentences(); len(sent) != 1 {
+	if sent := p.Sentences(); len(sent) != 1 {
 		t.Errorf("sent %q; want only the log-in", sent)
 	}
 }
 
 func TestWordsThatEndALine_AreNotSentAndNotShown(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, _ []string) bool { return say(w, sentence("!done")) }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, routerostest.Sentence("!done")) }))
 	c := dial(t, config(p))
 	for _, ending := range []string{"\n", "\r", "\x00"} {
 		_, err := c.Add(t.Context(), "/ppp/secret", map[string]string{"name": "joe", "password": "swordfish" + ending})
@@ -131,12 +132,12 @@ func TestARefusal_IsATrapOfItsKindAndLeavesTheConnectionUsable(t *testing.T) {
 	}
 	for message, kind := range kinds {
 		refuse := true
-		p := listen(t, script(func(w io.Writer, _ []string) bool {
+		p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool {
 			if refuse {
 				refuse = false
-				return say(w, sentence("!trap", "=category=4", "=message="+message), sentence("!done"))
+				return routerostest.Say(w, routerostest.Sentence("!trap", "=category=4", "=message="+message), routerostest.Sentence("!done"))
 			}
-			return say(w, sentence("!done"))
+			return routerostest.Say(w, routerostest.Sentence("!done"))
 		}))
 		c := dial(t, config(p))
 		err := c.Set(t.Context(), "/ppp/secret", "*1", map[string]string{"profile": "x"})
@@ -157,8 +158,8 @@ func TestARefusal_IsATrapOfItsKindAndLeavesTheConnectionUsable(t *testing.T) {
 
 func TestARouterThatQuotesPasswords_DoesNotMakeUsShowThem(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, words []string) bool {
-		return say(w, sentence("!trap", "=message=cannot take "+strings.Join(words, " ")+" "+password), sentence("!done"))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, words []string) bool {
+		return routerostest.Say(w, routerostest.Sentence("!trap", "=message=cannot take "+strings.Join(words, " ")+" "+password), routerostest.Sentence("!done"))
 	}))
 	_, err := dial(t, config(p)).Add(t.Context(), "/ppp/secret", map[string]string{"name": "joe", "password": "swordfish"})
 	if err == nil {
@@ -169,7 +170,7 @@ func TestARouterThatQuotesPasswords_DoesNotMakeUsShowThem(t *testing.T) {
 
 func TestASilentRouter_IsGivenUpAtTheDeadline(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(io.Writer, []string) bool { return true }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(io.Writer, []string) bool { return true }))
 	ctx, cfg := soon(t, config(p))
 	c := dial(t, cfg)
 	err := c.Set(ctx, "/ppp/secret", "*1", map[string]string{"password": "swordfish"})
@@ -180,7 +181,7 @@ func TestASilentRouter_IsGivenUpAtTheDeadline(t *testing.T) {
 	if _, err := c.Print(ctx, "/ppp/secret", nil); !errors.Is(err, routeros.ErrLost) {
 		t.Errorf("the next command returned %v; want ErrLost", err)
 	}
-	if sent := p.sentences(); len(sent) != 2 {
+	if sent := p.Sentences(); len(sent) != 2 {
 		t.Errorf("sent %q after the connection was given up", sent)
 	}
 }
@@ -188,7 +189,7 @@ func TestASilentRouter_IsGivenUpAtTheDeadline(t *testing.T) {
 func TestACancelledContext_EndsTheCommandAndTheConnection(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
-	p := listen(t, script(func(io.Writer, []string) bool { cancel(); return true }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(io.Writer, []string) bool { cancel(); return true }))
 	c := dial(t, config(p))
 	_, err := c.Print(ctx, "/ppp/secret", nil)
 	if !errors.Is(err, context.Canceled) || !errors.Is(err, routeros.ErrLost) {
@@ -204,20 +205,20 @@ func TestACancelledContext_EndsTheCommandAndTheConnection(t *testing.T) {
 
 func TestAnAnswerThatBreaksOff_IsNoAnswer(t *testing.T) {
 	t.Parallel()
-	row := sentence("!re", "=.id=*1", "=name=joe")
+	row := routerostest.Sentence("!re", "=.id=*1", "=name=joe")
 	for name, bytes := range map[string][]byte{
 		"after a row":       row,
 		"within a row":      row[:len(row)-5],
-		"fatal":             sentence("!fatal", "session terminated on request"),
-		"fatal as a map":    sentence("!fatal", "=message=out of memory"),
-		"unknown word":      sentence("!what"),
+		"fatal":             routerostest.Sentence("!fatal", "session terminated on request"),
+		"fatal as a map":    routerostest.Sentence("!fatal", "=message=out of memory"),
+		"unknown word":      routerostest.Sentence("!what"),
 		"reserved length":   {0xF8, 1, 2, 3, 4, 5, 6, 7, 8},
 		"2 GiB word":        {0xF0, 0x80, 0, 0, 0, 'x'},
 		"a word over 1 MiB": {0xE0, 0x10, 0, 1, 'x'},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := listen(t, script(func(w io.Writer, _ []string) bool { say(w, bytes); return false }))
+			p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { routerostest.Say(w, bytes); return false }))
 			c := dial(t, config(p))
 			rows, err := c.Print(t.Context(), "/ppp/secret", nil)
 			if rows != nil || !errors.Is(err, routeros.ErrLost) {
@@ -229,10 +230,26 @@ func TestAnAnswerThatBreaksOff_IsNoAnswer(t *testing.T) {
 
 func TestAReservedLength_EndsTheConnectionThoughTheRouterKeepsItOpen(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, _ []string) bool { return say(w, []byte{0xF0, 0x7F, 0xFF, 0xFF, 0xFF}) }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, []byte{0xF0, 0x7F, 0xFF, 0xFF, 0xFF}) }))
 	_, err := dial(t, config(p)).Print(t.Context(), "/ppp/secret", nil)
 	if !errors.Is(err, routeros.ErrLost) || strings.Contains(err.Error(), "no answer in time") {
 		t.Errorf("got %v, want ErrLost for the length", err)
+	}
+}
+
+func TestAnAnswerWithoutEnd_IsGivenUp(t *testing.T) {
+	t.Parallel()
+	row := routerostest.Sentence("!re", "=comment="+strings.Repeat("x", 1<<14))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool {
+		for routerostest.Say(w, row) {
+		}
+		return false
+	}))
+	cfg := config(p)
+	cfg.CommandTimeout = time.Minute
+	if _, err := dial(t, cfg).Print(t.Context(), "/ppp/secret", nil); !errors.Is(err, routeros.ErrLost) ||
+		strings.Contains(err.Error(), "no answer in time") {
+		t.Errorf("got %v, want ErrLost for the size of the answer", err)
 	}
 }
 
@@ -241,18 +258,18 @@ func TestLongAndStrangeWords_ComeThroughUnchanged(t *testing.T) {
 	values := []string{"", "=", "jos\xe9", "日本", strings.Repeat("a", 127), strings.Repeat("b", 128),
 		strings.Repeat("c", 16383), strings.Repeat("d", 16384), strings.Repeat("e", 1<<19)}
 	next := 0
-	p := listen(t, script(func(w io.Writer, _ []string) bool {
-		answer := append(sentence("!re", "=comment="+values[next]), sentence("!done")...)
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool {
+		answer := append(routerostest.Sentence("!re", "=comment="+values[next]), routerostest.Sentence("!done")...)
 		next++
 		// Small pieces show that no length is lost where two reads meet.
 		for len(answer) > 0 && len(answer) < 40000 {
 			n := min(len(answer), 1+len(answer)%7)
-			if !say(w, answer[:n]) {
+			if !routerostest.Say(w, answer[:n]) {
 				return false
 			}
 			answer = answer[n:]
 		}
-		return say(w, answer)
+		return routerostest.Say(w, answer)
 	}))
 	c := dial(t, config(p))
 	for _, value := range values {
@@ -265,8 +282,8 @@ func TestLongAndStrangeWords_ComeThroughUnchanged(t *testing.T) {
 
 func TestCommandsFromManyGoroutines_GetTheirOwnAnswers(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, words []string) bool {
-		return say(w, sentence("!re", "=menu="+words[0]), sentence("!done"))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, words []string) bool {
+		return routerostest.Say(w, routerostest.Sentence("!re", "=menu="+words[0]), routerostest.Sentence("!done"))
 	}))
 	c := dial(t, config(p))
 	errs := make(chan error)
@@ -289,7 +306,7 @@ func TestCommandsFromManyGoroutines_GetTheirOwnAnswers(t *testing.T) {
 
 func TestAClosedConnection_SendsNothing(t *testing.T) {
 	t.Parallel()
-	p := listen(t, script(func(w io.Writer, _ []string) bool { return say(w, sentence("!done")) }))
+	p := routerostest.Listen(t, routerostest.LoggedIn(func(w io.Writer, _ []string) bool { return routerostest.Say(w, routerostest.Sentence("!done")) }))
 	c := dial(t, config(p))
 	if err := c.Close(); err != nil {
 		t.Fatal(err)

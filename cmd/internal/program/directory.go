@@ -121,17 +121,20 @@ func (d *directory) refusal(a account.Account) string {
 // Account implements aaa.Directory: it keeps the session list. A session that the account's facts do not allow (it was
 // let in a moment before they changed) makes the router be looked at again.
 func (d *directory) Account(ctx context.Context, r aaa.Record) error {
-	if err := d.note(ctx, r); err != nil {
+	var line account.Line
+	if r.Kind == aaa.Start || r.Kind == aaa.Interim {
+		row, err := db.New(d.pool).Dial(ctx, db.DialParams{RouterID: r.RouterID, Username: r.Username})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			return fmt.Errorf("read the account of a session: %w", err)
+		}
+		if err == nil {
+			line = db.Facts(row.Subscriber, row.Plan).Desired(d.clock.Now())
+		}
+	}
+	if err := d.note(ctx, r, line.Rate); err != nil {
 		return fmt.Errorf("account for a session on router %d: %w", r.RouterID, err)
 	}
-	if r.Kind != aaa.Start && r.Kind != aaa.Interim {
-		return nil
-	}
-	row, err := db.New(d.pool).Dial(ctx, db.DialParams{RouterID: r.RouterID, Username: r.Username})
-	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-		return fmt.Errorf("read the account of a session: %w", err)
-	}
-	if err == nil && db.Facts(row.Subscriber, row.Plan).Desired(d.clock.Now()).State == account.LineEnabled {
+	if (r.Kind != aaa.Start && r.Kind != aaa.Interim) || line.State == account.LineEnabled {
 		return nil
 	}
 	again := db.LookAgainParams{RouterID: r.RouterID, Username: r.Username, Now: d.clock.Now()}
@@ -142,7 +145,7 @@ func (d *directory) Account(ctx context.Context, r aaa.Record) error {
 	return nil
 }
 
-func (d *directory) note(ctx context.Context, r aaa.Record) error {
+func (d *directory) note(ctx context.Context, r aaa.Record, rate account.Rate) error {
 	q := db.New(d.pool)
 	var address *netip.Addr
 	if r.Address.IsValid() {
@@ -154,7 +157,8 @@ func (d *directory) note(ctx context.Context, r aaa.Record) error {
 	case aaa.Start, aaa.Interim:
 		if err := q.SessionSeen(ctx, db.SessionSeenParams{
 			RouterID: r.RouterID, AcctSessionID: r.SessionID, Username: r.Username, Address: address,
-			CallingStation: r.CallingStation, StartedAt: started, SeenAt: r.At, InputOctets: input, OutputOctets: output,
+			CallingStation: r.CallingStation, Rate: string(rate), StartedAt: started, SeenAt: r.At,
+			InputOctets: input, OutputOctets: output,
 		}); err != nil || r.Kind != aaa.Start {
 			return err
 		}
@@ -188,7 +192,9 @@ func (s sessionList) OpenSessions(ctx context.Context, routerID int64, username 
 	}
 	sessions := make([]router.Session, len(rows))
 	for i, r := range rows {
-		sessions[i] = router.Session{AcctSessionID: r.AcctSessionID, Radius: true, Since: r.StartedAt}
+		sessions[i] = router.Session{
+			AcctSessionID: r.AcctSessionID, Rate: account.Rate(r.Rate), Radius: true, Since: r.StartedAt,
+		}
 		if r.Address != nil {
 			sessions[i].Address = *r.Address
 		}

@@ -2,7 +2,7 @@ package program
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"net/http"
 	"time"
 
@@ -43,7 +43,7 @@ func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 		var current bool
 		current, err = db.SchemaIsCurrent(ctx, p.opts.Settings.DatabaseURL.Reveal())
 		if err == nil && !current {
-			err = fmt.Errorf("the schema is older than this program; run qserve migrate")
+			err = errors.New("the schema is older than this program; run qserve migrate")
 		}
 	}
 	note("database", err)

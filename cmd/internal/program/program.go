@@ -66,8 +66,9 @@ type Options struct {
 	Roles    []Role // nil: all
 	Log      *slog.Logger
 	Clock    clock.Clock // nil: the machine's
-	// Checkpoint is jobs.Config.Checkpoint.
-	Checkpoint func(string)
+	// Checkpoint is jobs.Config.Checkpoint. It is also called with "intake: stored" between the commit of deliveries and
+	// the ring for them. May be nil.
+	Checkpoint func(point string)
 	// Router overrides the time limits towards routers; its zero values are the defaults.
 	Router router.Config
 }
@@ -237,7 +238,7 @@ func workerName() string {
 func (p *Program) runIntake(ctx context.Context, group *errgroup.Group, seen *callMetrics) error {
 	settings := p.opts.Settings
 	intake, err := webhooks.New(webhooks.Config{
-		Pool: p.pool, Keys: settings.Ring(), Ring: p.bell, Clock: p.opts.Clock, Log: p.opts.Log,
+		Pool: p.pool, Keys: settings.Ring(), Ring: p.ringer(), Clock: p.opts.Clock, Log: p.opts.Log,
 		SpoolDir: settings.SpoolDir, Region: settings.Region, TrustedProxies: settings.TrustedProxies,
 		Observe: seen.webhook,
 	})
@@ -254,6 +255,24 @@ func (p *Program) runIntake(ctx context.Context, group *errgroup.Group, seen *ca
 		return serveHTTP(ctx, p.main, mux)
 	})
 	return nil
+}
+
+func (p *Program) ringer() webhooks.Ringer {
+	if p.opts.Checkpoint == nil {
+		return p.bell
+	}
+	return checkedRinger{p.bell, p.opts.Checkpoint}
+}
+
+// checkedRinger lets a test stop the program before it rings.
+type checkedRinger struct {
+	webhooks.Ringer
+	checkpoint func(point string)
+}
+
+func (r checkedRinger) RingDelivery(ctx context.Context, ids ...int64) {
+	r.checkpoint("intake: stored")
+	r.Ringer.RingDelivery(ctx, ids...)
 }
 
 func (p *Program) runRadius(ctx context.Context, group *errgroup.Group, seen *callMetrics) error {

@@ -8,18 +8,19 @@ import (
 	"qserve/internal/clock"
 )
 
-// lookEvery is how often a condition in the database is looked at.
-const lookEvery = 3 * time.Millisecond
+// A condition in the database is looked at every lookFirst at the beginning, and up to lookLast apart when it lasts: a
+// look costs the database something.
+const lookFirst, lookLast = 3 * time.Millisecond, 100 * time.Millisecond
 
 // Until waits until look, asked again and again, says yes.
 func Until(ctx context.Context, what string, look func(ctx context.Context) (bool, error)) error {
 	var c clock.System
-	for {
+	for pause := lookFirst; ; pause = min(pause*11/10, lookLast) {
 		yes, err := look(ctx)
 		if err == nil && yes {
 			return nil
 		}
-		if ended := c.WaitUntil(ctx, c.Now().Add(lookEvery)); ended != nil {
+		if ended := c.WaitUntil(ctx, c.Now().Add(pause)); ended != nil {
 			if err != nil {
 				ended = err
 			}

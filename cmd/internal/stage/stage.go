@@ -13,12 +13,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -45,7 +47,9 @@ type Options struct {
 	// Settings override single QSERVE_* variables of the program.
 	Settings map[string]string
 	Roles    []program.Role // nil: all
-	Log      *slog.Logger   // nil: none
+	// NoProgram leaves running the program to the caller, who may run it in another process by Environ.
+	NoProgram bool
+	Log       *slog.Logger // nil: none
 	// Checkpoint is program.Options.Checkpoint.
 	Checkpoint func(string)
 	// CommandTimeout bounds one command to a simulated router. 0: 3 s.
@@ -87,12 +91,13 @@ type Stage struct {
 	Sources  []Source
 	// DatabaseURL is the stage's own database.
 	DatabaseURL string
+	// Environ is the program's settings as environment variables. It holds secrets.
+	Environ map[string]string
 
 	http     *http.Client
 	database string
 	spool    string
-	ended    chan error
-	stop     context.CancelFunc
+	running  *Instance
 	closers  []func() error
 }
 
@@ -116,7 +121,11 @@ func Open(ctx context.Context, opts Options) (*Stage, error) {
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
 	s.closers = append(s.closers, func() error { s.http.CloseIdleConnections(); return nil })
-	for _, step := range []func(context.Context) error{s.openServers, s.openDatabase, s.openRouters, s.configure, s.addRouters, s.addSources, s.Start} {
+	steps := []func(context.Context) error{s.openServers, s.openDatabase, s.openRouters, s.configure, s.addRouters, s.addSources}
+	if !opts.NoProgram {
+		steps = append(steps, s.Start)
+	}
+	for _, step := range steps {
 		if err := step(ctx); err != nil {
 			return nil, errors.Join(err, s.Close())
 		}
@@ -156,13 +165,21 @@ func (s *Stage) openDatabase(ctx context.Context) (err error) {
 	return nil
 }
 
+var hosts atomic.Int64
+
+// nextHost returns a loopback address that no other router of this process has.
+func nextHost() string {
+	n := hosts.Add(1) + 10
+	return fmt.Sprintf("127.0.%d.%d", 1+n/250%250, 1+n%250)
+}
+
 // openRouters starts the simulators, each on a loopback address of its own, as RADIUS tells routers apart by address.
 func (s *Stage) openRouters(ctx context.Context) error {
 	for i, o := range s.opts.Routers {
 		r := &Router{Options: o, Secret: rand.Text()}
 		sim := o.Sim
 		sim.Name, sim.User, sim.Password = o.Name, apiUser, rand.Text()
-		sim.Host = fmt.Sprintf("127.0.%d.%d", 1+(i+10)/250, 1+(i+10)%250)
+		sim.Host = nextHost()
 		sim.RadiusSecret = r.Secret
 		if len(sim.Pools) == 0 {
 			sim.Pools = poolOf(i)
@@ -192,16 +209,14 @@ func (s *Stage) configure(context.Context) error {
 		return fmt.Errorf("make a folder for the spool: %w", err)
 	}
 	s.closers = append(s.closers, func() error { return os.RemoveAll(s.spool) })
-	environ := map[string]string{
+	s.Environ = map[string]string{
 		"QSERVE_DATABASE_URL": s.DatabaseURL, "QSERVE_REDIS_URL": s.Redis.URL(), "QSERVE_KEYS": string(keys),
 		"QSERVE_LISTEN": "127.0.0.1:0", "QSERVE_OPS_LISTEN": "127.0.0.1:0",
 		"QSERVE_RADIUS_LISTEN": "127.0.0.1:0,127.0.0.1:0", "QSERVE_SPOOL_DIR": filepath.Join(s.spool, "spool"),
 		"QSERVE_WORKERS": "32", "QSERVE_DATABASE_CONNS": "48",
 	}
-	for name, value := range s.opts.Settings {
-		environ[name] = value
-	}
-	if s.Settings, err = config.Load(environ); err != nil {
+	maps.Copy(s.Environ, s.opts.Settings)
+	if s.Settings, err = config.Load(s.Environ); err != nil {
 		return err
 	}
 	rdb := program.OpenRedis(s.Settings)
@@ -250,48 +265,6 @@ func (s *Stage) addSources(ctx context.Context) error {
 		s.Sources = append(s.Sources, Source{Name: n.Name, Kind: n.Kind, URL: "/in/" + done.Token, Secret: done.Secret})
 	}
 	return nil
-}
-
-// Start starts the program; it may be called again after Stop.
-func (s *Stage) Start(ctx context.Context) error {
-	p, err := program.Open(ctx, program.Options{
-		Settings: s.Settings, Roles: s.opts.Roles, Log: s.opts.Log, Checkpoint: s.opts.Checkpoint,
-		Router: router.Config{
-			ConnectTimeout: 2 * time.Second, LoginTimeout: s.opts.CommandTimeout, CommandTimeout: s.opts.CommandTimeout,
-		},
-	})
-	if err != nil {
-		return err
-	}
-	run, stop := context.WithCancel(context.WithoutCancel(ctx))
-	s.Program, s.stop, s.ended = p, stop, make(chan error, 1)
-	go func() { s.ended <- p.Run(run) }()
-	if s.has(program.Radius) {
-		auth, acct := p.RadiusAddresses()
-		for _, r := range s.Routers {
-			if r.Options.Mode != router.Radius {
-				continue
-			}
-			if err := r.SetRadius(auth, acct); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-func (s *Stage) has(role program.Role) bool {
-	return s.opts.Roles == nil || slices.Contains(s.opts.Roles, role)
-}
-
-// Stop ends the program as SIGTERM would, and returns what Run returned.
-func (s *Stage) Stop() error {
-	if s.stop == nil {
-		return nil
-	}
-	s.stop()
-	s.stop = nil
-	return <-s.ended
 }
 
 // Close ends everything, the last thing that was opened first.

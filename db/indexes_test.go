@@ -1,0 +1,238 @@
+package db_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"qserve/db"
+)
+
+// planner is a database that explains each query instead of answering it.
+type planner struct {
+	pool  *pgxpool.Pool
+	plans []node
+}
+
+// node is one step of a plan.
+type node struct {
+	Type     string `json:"Node Type"`
+	Relation string `json:"Relation Name"`
+	Index    string `json:"Index Name"`
+	Plans    []node
+}
+
+var errExplained = errors.New("explained, not answered")
+
+func (p *planner) explain(ctx context.Context, sql string, args []any) error {
+	var text []byte
+	if err := p.pool.QueryRow(ctx, "explain (format json) "+sql, args...).Scan(&text); err != nil {
+		return err
+	}
+	var plan []struct{ Plan node }
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return err
+	}
+	p.plans = append(p.plans, plan[0].Plan)
+	return errExplained
+}
+
+func (p *planner) Exec(ctx context.Context, sql string, args ...any) (pgconn.CommandTag, error) {
+	return pgconn.CommandTag{}, p.explain(ctx, sql, args)
+}
+
+func (p *planner) Query(ctx context.Context, sql string, args ...any) (pgx.Rows, error) {
+	return nil, p.explain(ctx, sql, args)
+}
+
+func (p *planner) QueryRow(ctx context.Context, sql string, args ...any) pgx.Row {
+	return failed{p.explain(ctx, sql, args)}
+}
+
+type failed struct{ error }
+
+func (f failed) Scan(...any) error { return f.error }
+
+// all lists the steps of a plan.
+func (n node) all() []node {
+	nodes := []node{n}
+	for _, p := range n.Plans {
+		nodes = append(nodes, p.all()...)
+	}
+	return nodes
+}
+
+// The tables that grow with the customers and with time; nothing that happens every second may read one of them whole.
+var bigTables = []string{
+	"subscribers", "deliveries", "payments", "actions", "action_provisions", "provisions", "sessions", "ledger_entries", "activity",
+}
+
+// fill makes a provider of 20,000 customers on 200 routers who has been in business for a while: nearly everything is done.
+func fill(b *books) {
+	b.t.Helper()
+	conn, err := pgx.Connect(b.t.Context(), b.url)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	defer conn.Close(b.t.Context())
+	for _, sql := range []string{
+		// No foreign keys and no triggers: it is plans that count here, and a ledger that is checked takes its time.
+		`set session_replication_role = replica`,
+		`insert into routers (name, mode, api_address, api_plain) select 'Router ' || n, 'local', '192.0.2.1:8728', true from generate_series(1, 199) n`,
+		`insert into subscribers (account, name, phone, router_id, username, password_sealed, plan_id, currency, expires_at, due_at)
+			select 'N' || n, 'X', '+2547' || 10000000 + n, 1 + n % 200, 'user' || n, '\x00', 1, 'KES', t.at, t.at
+			from generate_series(1, 20000) n, lateral (select now() + (n % 43200 - 5) * interval '1 minute' as at) t`,
+		`insert into deliveries (source_id, delivery_key, digest, body, received_at, state, processed_at)
+			select 1, n::text, sha256(n::text::bytea), '', now() - interval '1 hour', case when n % 1000 = 0 then 'received' else 'processed' end,
+			case when n % 1000 = 0 then null else now() end from generate_series(1, 50000) n`,
+		`insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, subscriber_id)
+			select 'mpesa', '600000', n::text, n, 150000, 'KES', now(), now(), 2 + n % 20000 from generate_series(1, 20000) n`,
+		`insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at, confirmed_at)
+			select 'payment', 2 + n % 20000, 'x', case when n % 1000 = 0 then 'accepted' else 'confirmed' end, now() - interval '1 hour',
+			case when n % 1000 = 0 then null else now() end, case when n % 1000 = 0 then null else now() end from generate_series(1, 50000) n`,
+		`insert into provisions (router_id, username, subscriber_id, state, rate, wanted_at, done_gen)
+			select router_id, username, id, 'enabled', '5M/10M', now() - interval '1 hour', case when id % 500 = 0 then 0 else 1 end
+			from subscribers where username like 'user%'`,
+		`insert into action_provisions (action_id, provision_id, gen) select a.id, p.id, 1
+			from actions a join provisions p on p.subscriber_id = a.subscriber_id`,
+		`insert into sessions (router_id, acct_session_id, username, started_at, seen_at, ended_at)
+			select 1 + n % 200, n::text, 'user' || n % 20000, now(), now(), case when n % 3 = 0 then null else now() end
+			from generate_series(1, 20000) n`,
+		`insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, action_id)
+			select 2 + n % 20000, 'payment', 150000, 'KES', n, n from generate_series(1, 20000) n`,
+		`insert into activity (subscriber_id, kind, actor, summary, at) select 2 + n % 20000, 'payment', 'x', 'x', now() from generate_series(1, 20000) n`,
+		`analyze`,
+	} {
+		if _, err := conn.Exec(b.t.Context(), sql); err != nil {
+			b.t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	fill(b)
+	var now, delivery = noon, int64(1000)
+	if err := b.pool.QueryRow(t.Context(), "select now()").Scan(&now); err != nil {
+		t.Fatal(err)
+	}
+	one := []int64{1234}
+	for name, c := range map[string]struct {
+		run func(ctx context.Context, q *db.Queries) error
+		// uses names indexes that the plan must use; any other will do when there is none.
+		uses []string
+	}{
+		"LockDelivery": {func(ctx context.Context, q *db.Queries) error { _, err := q.LockDelivery(ctx, delivery); return err }, nil},
+		"FindAccount": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.FindAccount(ctx, db.FindAccountParams{
+				AccountKeys: []string{"N77"}, Phones: []string{"+254710000077"}, Usernames: []string{"User77", "user77"},
+			})
+			return err
+		}, []string{"subscribers_account_key_key", "subscribers_phone", "subscribers_username"}},
+		"FindAccountByPhoneHash": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.FindAccountByPhoneHash(ctx, strings.Repeat("0", 64))
+			return err
+		}, []string{"subscribers_phone_hash"}},
+		"LockAccount":     {func(ctx context.Context, q *db.Queries) error { _, err := q.LockAccount(ctx, 77); return err }, nil},
+		"SubscriberByKey": {func(ctx context.Context, q *db.Queries) error { _, err := q.SubscriberByKey(ctx, "N77"); return err }, nil},
+		"Dial": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.Dial(ctx, db.DialParams{RouterID: 78, Username: "user77"})
+			return err
+		}, nil},
+		"DueAccounts": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.DueAccounts(ctx, db.DueAccountsParams{Until: now, Most: 1000})
+			return err
+		}, []string{"subscribers_due"}},
+		"WaitingDeliveries": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.WaitingDeliveries(ctx, db.WaitingDeliveriesParams{OlderThan: now, Most: 1000})
+			return err
+		}, []string{"deliveries_waiting"}},
+		"CountWaitingDeliveries": {func(ctx context.Context, q *db.Queries) error { _, err := q.CountWaitingDeliveries(ctx); return err }, nil},
+		"CountUnallocated":       {func(ctx context.Context, q *db.Queries) error { _, err := q.CountUnallocated(ctx); return err }, nil},
+		"CountUnconfirmed":       {func(ctx context.Context, q *db.Queries) error { _, err := q.CountUnconfirmed(ctx); return err }, nil},
+		"WaitingActions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.WaitingActions(ctx, db.WaitingActionsParams{OlderThan: now, Most: 1000})
+			return err
+		}, []string{"actions_accepted"}},
+		"AcceptedActions": {func(ctx context.Context, q *db.Queries) error { _, err := q.AcceptedActions(ctx, 77); return err }, nil},
+		"RoutersWithWork": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.RoutersWithWork(ctx, db.RoutersWithWorkParams{Now: now, OlderThan: now, Most: 1000})
+			return err
+		}, []string{"provisions_unconfirmed"}},
+		"RoutersToProbe": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.RoutersToProbe(ctx, db.RoutersToProbeParams{Now: now, Most: 64})
+			return err
+		}, nil},
+		"UnconfirmedProvisions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.UnconfirmedProvisions(ctx, db.UnconfirmedProvisionsParams{RouterID: 77, Now: now, Most: 32})
+			return err
+		}, []string{"provisions_unconfirmed"}},
+		"NextProvisionTry": {func(ctx context.Context, q *db.Queries) error { _, err := q.NextProvisionTry(ctx, 77); return err }, nil},
+		"ProvisionOf": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ProvisionOf(ctx, db.ProvisionOfParams{RouterID: 78, Username: "user77"})
+			return err
+		}, nil},
+		"ConfirmProvisions": {func(ctx context.Context, q *db.Queries) error {
+			return q.ConfirmProvisions(ctx, db.ConfirmProvisionsParams{IDs: one, Gens: one, Now: now})
+		}, nil},
+		"ConfirmActions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ConfirmActions(ctx, db.ConfirmActionsParams{ProvisionIDs: one, Now: now})
+			return err
+		}, nil},
+		"ActionRouters": {func(ctx context.Context, q *db.Queries) error { _, err := q.ActionRouters(ctx, 77); return err }, nil},
+		"OpenSessions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.OpenSessions(ctx, db.OpenSessionsParams{RouterID: 78, Username: "user77"})
+			return err
+		}, []string{"sessions_open"}},
+		"CloseOlderSessions": {func(ctx context.Context, q *db.Queries) error {
+			return q.CloseOlderSessions(ctx, db.CloseOlderSessionsParams{RouterID: 78, Username: "user77", AcctSessionID: "9", At: now})
+		}, []string{"sessions_open"}},
+		"PaymentsOf": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.PaymentsOf(ctx, db.PaymentsOfParams{SubscriberID: &b.jane, Most: 50})
+			return err
+		}, nil},
+		"ActivityOf": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ActivityOf(ctx, db.ActivityOfParams{SubscriberID: b.jane, Most: 50})
+			return err
+		}, nil},
+		"ListSubscribers": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ListSubscribers(ctx, db.ListSubscribersParams{After: "N5", Most: 100})
+			return err
+		}, nil},
+	} {
+		p := &planner{pool: b.pool}
+		if err := c.run(t.Context(), db.New(p)); !errors.Is(err, errExplained) || len(p.plans) != 1 {
+			t.Errorf("%s: explained %d queries, %v", name, len(p.plans), err)
+			continue
+		}
+		nodes := p.plans[0].all()
+		for _, n := range nodes {
+			if n.Type == "Seq Scan" && slices.Contains(bigTables, n.Relation) {
+				t.Errorf("%s reads all of %s:\n%s", name, n.Relation, outline(p.plans[0], ""))
+			}
+		}
+		for _, index := range c.uses {
+			if !slices.ContainsFunc(nodes, func(n node) bool { return n.Index == index }) {
+				t.Errorf("%s does not use %s:\n%s", name, index, outline(p.plans[0], ""))
+			}
+		}
+	}
+}
+
+// outline is a plan for people.
+func outline(n node, indent string) string {
+	lines := []string{fmt.Sprintf("%s%s %s %s\n", indent, n.Type, n.Relation, n.Index)}
+	for _, p := range n.Plans {
+		lines = append(lines, outline(p, indent+"  "))
+	}
+	return strings.Join(lines, "")
+}

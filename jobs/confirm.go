@@ -1,0 +1,110 @@
+package jobs
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qserve/account"
+	"qserve/db"
+	"qserve/router"
+)
+
+const (
+	// storeTimeout bounds storing what a router has confirmed, also while the worker is shutting down.
+	storeTimeout = 5 * time.Second
+	// contactStale is how old the note of a router's last contact may get before it is written anew.
+	contactStale = 10 * time.Second
+)
+
+// outcome is what driving a batch came to.
+type outcome struct {
+	batch []db.UnconfirmedProvisionsRow
+	// results has an entry for each provision that was tried, in the order of batch; nil is confirmed.
+	results []error
+	// dead is why the rest was not tried.
+	dead error
+}
+
+func (o outcome) confirmed() (ids, gens []int64) {
+	for i, result := range o.results {
+		if result == nil {
+			ids, gens = append(ids, o.batch[i].ID), append(gens, o.batch[i].WantGen)
+		}
+	}
+	return ids, gens
+}
+
+// rates lists what the sessions of the confirmed and enabled users now have.
+func (o outcome) rates() (usernames, rates []string) {
+	for i, result := range o.results {
+		if result == nil && o.batch[i].State == string(account.LineEnabled) {
+			usernames, rates = append(usernames, o.batch[i].Username), append(rates, o.batch[i].Rate)
+		}
+	}
+	return usernames, rates
+}
+
+// store writes an outcome: confirmed generations, the actions that these confirm, and what failed and why.
+func (w *Worker) store(ctx context.Context, row db.Router, o outcome) error {
+	if len(o.results) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	now := w.Clock.Now()
+	ids, gens := o.confirmed()
+	var confirmed []db.ConfirmActionsRow
+	err := db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
+		err := db.Pipelined(ctx, tx, func(q *db.Queries) error { return w.storeEach(ctx, q, row, o, now) })
+		if err != nil || len(ids) == 0 {
+			return err
+		}
+		if err := q.ConfirmProvisions(ctx, db.ConfirmProvisionsParams{IDs: ids, Gens: gens, Now: now}); err != nil {
+			return err
+		}
+		confirmed, err = q.ConfirmActions(ctx, db.ConfirmActionsParams{ProvisionIDs: ids, Now: now})
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("store what router %q confirmed: %w", row.Name, err)
+	}
+	w.Checkpoint("converge: stored")
+	for _, a := range confirmed {
+		w.metrics.confirmed(a.Kind, now.Sub(a.AcceptedAt))
+		w.Log.Info("router confirms", "router", row.Name, "action", a.ID, "kind", a.Kind, "subscriber", a.SubscriberID,
+			"after", now.Sub(a.AcceptedAt).Round(time.Millisecond))
+	}
+	for i, result := range o.results {
+		if result != nil {
+			w.Log.Warn("router does not confirm", "router", row.Name, "provision", o.batch[i].ID, "error", result)
+		}
+	}
+	return nil
+}
+
+func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o outcome, now time.Time) error {
+	for i, result := range o.results {
+		if result == nil {
+			continue
+		}
+		p := o.batch[i]
+		if err := q.ProvisionFailed(ctx, db.ProvisionFailedParams{
+			ID: p.ID, Gen: p.WantGen, NextTryAt: now.Add(backoff(int(p.Attempts))), LastError: result.Error(),
+		}); err != nil {
+			return err
+		}
+	}
+	if row.Mode == string(router.Radius) && row.APIAddress == "" {
+		usernames, rates := o.rates()
+		if err := q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: row.ID, Usernames: usernames, Rates: rates}); err != nil {
+			return err
+		}
+	}
+	if o.dead != nil {
+		return nil
+	}
+	return q.RouterAnswered(ctx, db.RouterAnsweredParams{ID: row.ID, Now: now, Stale: now.Add(-contactStale)})
+}
