@@ -62,8 +62,7 @@ func (b *book) step(t *rapid.T) {
 	if suspension != nil && *suspension != was {
 		t.Fatalf("%#v wrote into the account that it was given", cmd)
 	}
-	var refused *account.Refused
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*account.Refused](err); ok {
 		if diff := cmp.Diff(account.Change{Account: before}, change); diff != "" {
 			t.Fatalf("%#v was refused and changed something:\n%s", cmd, diff)
 		}

@@ -34,6 +34,10 @@ func TestSavedChange_IsReadBackAsItWasDecided(t *testing.T) {
 	}, saved); diff != "" {
 		t.Errorf("what is left to do (-want +got):\n%s", diff)
 	}
+	due, err := b.q.DueAccounts(t.Context(), db.DueAccountsParams{Until: noon.AddDate(0, 1, 0), Most: 10})
+	if err != nil || len(due) != 1 || due[0].ID != b.jane || !due[0].DueAt.Equal(noon.AddDate(0, 1, 0)) {
+		t.Errorf("due accounts %+v, %v", due, err)
+	}
 	if p.WantGen != 1 || p.DoneGen != 0 || b.state(saved.ActionID) != "applied" {
 		t.Errorf("provision %+v, action %s", p, b.state(saved.ActionID))
 	}

@@ -89,6 +89,9 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, d db.LockDeliveryRow, n 
 			return db.Saved{}, err
 		}
 	}
+	if n.OccurredAt.IsZero() {
+		n.OccurredAt = d.ReceivedAt // the provider's own time could not be read
+	}
 	payment := db.InsertPaymentParams{
 		Provider: d.SourceKind, Merchant: n.Merchant, TransactionID: n.TransactionID, DeliveryID: &d.ID,
 		AmountMinor: n.Amount.Minor, Currency: n.Amount.Currency, OccurredAt: n.OccurredAt, ReceivedAt: d.ReceivedAt,

@@ -40,6 +40,13 @@ func newMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) (*metrics, error)
 			Buckets: prometheus.ExponentialBuckets(0.005, 2.5, 14),
 		}, []string{"kind"}),
 	}
+	// An alert does not see a counter that is not there yet.
+	for _, list := range []string{"deliveries", "actions", "dues", "provisions"} {
+		m.sweptRows.WithLabelValues(list)
+	}
+	for _, outcome := range []string{"credited", "unallocated", "repeated"} {
+		m.payments.WithLabelValues(outcome)
+	}
 	if reg == nil {
 		return m, nil
 	}

@@ -68,15 +68,17 @@ func (w *Worker) drain(ctx context.Context, id int64, deadline time.Time) error 
 		if err != nil {
 			return fmt.Errorf("read what router %q should hold: %w", row.Name, err)
 		}
-		if len(batch) == 0 {
-			return w.whatIsLeft(ctx, row)
-		}
 		results, dead := w.drive(ctx, target, batch)
 		if err := w.store(ctx, row, outcome{batch: batch, results: results, dead: dead}); err != nil {
 			return err
 		}
 		if dead != nil {
 			return w.routerFailed(ctx, row, dead)
+		}
+		if len(batch) < batchSize {
+			if more, err := w.whatIsLeft(ctx, row); !more || err != nil {
+				return err
+			}
 		}
 		if !w.Clock.Now().Before(deadline) {
 			w.Bell.RingRouter(ctx, id)
@@ -88,6 +90,9 @@ func (w *Worker) drain(ctx context.Context, id int64, deadline time.Time) error 
 // drive converges a batch in one use of the router. results has the outcome of each provision that was tried; dead is
 // the error that ended the use early because nothing on the router works.
 func (w *Worker) drive(ctx context.Context, target router.Target, batch []db.UnconfirmedProvisionsRow) (results []error, dead error) {
+	if len(batch) == 0 {
+		return nil, nil
+	}
 	dead = w.Fleet.Use(ctx, target, func(d router.Driver) error {
 		for _, p := range batch {
 			want, err := wantOf(p, w.Keys)
@@ -139,20 +144,20 @@ func (w *Worker) breakerOpen(ctx context.Context, row db.Router) error {
 	return waitUntil(*row.NextTryAt, row.LastError)
 }
 
-// whatIsLeft is nil when the router has confirmed everything. What it refused for single users is tried again, each at
-// its own time.
-func (w *Worker) whatIsLeft(ctx context.Context, row db.Router) error {
+// whatIsLeft reports whether more came while the last batch was driven. It is false and nil when the router has
+// confirmed everything. What it refused for single users is tried again, each at its own time.
+func (w *Worker) whatIsLeft(ctx context.Context, row db.Router) (more bool, err error) {
 	next, err := db.New(w.Pool).NextProvisionTry(ctx, row.ID)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
+		return false, nil
 	}
 	if err != nil {
-		return fmt.Errorf("read what is left for router %q: %w", row.Name, err)
+		return false, fmt.Errorf("read what is left for router %q: %w", row.Name, err)
 	}
 	if !next.At.After(w.Clock.Now()) {
-		return waitUntil(w.Clock.Now(), "more came meanwhile")
+		return true, nil
 	}
-	return retryAt(next.At, fmt.Errorf("%s: %d %w: %s", row.Name, next.Count, errUsersLeft, next.LastError))
+	return false, retryAt(next.At, fmt.Errorf("%s: %d %w: %s", row.Name, next.Count, errUsersLeft, next.LastError))
 }
 
 // holdLease renews the lease until release is called, and ends the returned context when it is lost.

@@ -107,6 +107,8 @@ func New(cfg Config) (*Intake, error) {
 		if in.spool, err = openSpool(cfg.SpoolDir, cfg.Keys, cfg.Clock.Now()); err != nil {
 			return nil, err
 		}
+		in.sources.spool = in.spool
+		in.sources.recall()
 	}
 	return in, nil
 }

@@ -19,7 +19,7 @@ import (
 // spooled lists the files in the spool.
 func (h *harness) spooled() []string {
 	h.t.Helper()
-	files, err := filepath.Glob(filepath.Join(h.spoolDir, "*"))
+	files, err := filepath.Glob(filepath.Join(h.spoolDir, "*.delivery"))
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -116,6 +116,28 @@ func TestSpool_SurvivesARestartAndIsPrivate(t *testing.T) {
 	}
 	if left := h.spooled(); len(left) != 0 {
 		t.Errorf("left in the spool: %v", left)
+	}
+}
+
+func TestMachineThatComesUpBeforeItsDatabase_KnowsWhosePaymentsToSpool(t *testing.T) {
+	t.Parallel()
+	h := setup(t)
+	s := h.source("mpesa", "600100")
+	known := filepath.Join(h.spoolDir, "sources.known")
+	if content, err := os.ReadFile(known); err != nil || bytes.Contains(content, []byte("600100")) {
+		t.Fatalf("the remembered sources can be read by anybody, or are not there: %v", err)
+	}
+	h.stop()
+	h.gate.set(down)
+	h.start()
+	body := confirmation(t, nil)
+	if a := h.post(s.path+"/confirm", body, nil); a.status != 200 || a.body != mpesaSuccess {
+		t.Fatalf("answer %d %s", a.status, a.body)
+	}
+	h.gate.set(nil)
+	h.seen.await(t, "replayed", 1)
+	if n := h.deliveries(); n != 1 {
+		t.Errorf("%d deliveries", n)
 	}
 }
 

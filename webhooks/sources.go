@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"reflect"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -41,6 +42,9 @@ type sources struct {
 	wanted chan struct{} // has room for one
 	mu     sync.Mutex
 	next   *reload
+
+	spool *spool // nil: nothing is remembered
+	last  remembered
 
 	// What was logged already; only replace uses them.
 	away   bool
@@ -145,12 +149,18 @@ func (s *sources) replace(ctx context.Context) error {
 		return err
 	}
 	s.away = false
+	s.install(remembered{rows, secrets})
+	return nil
+}
+
+// install makes these sources the known ones, and has the spool remember them when they differ from the last.
+func (s *sources) install(r remembered) {
 	bySource := map[int64][]db.SourceSecret{}
-	for _, secret := range secrets {
+	for _, secret := range r.Secrets {
 		bySource[secret.SourceID] = append(bySource[secret.SourceID], secret)
 	}
-	known := make(map[[sha256.Size]byte]Source, len(rows))
-	for _, row := range rows {
+	known := make(map[[sha256.Size]byte]Source, len(r.Sources))
+	for _, row := range r.Sources {
 		if _, err := providerOf(row.Kind); err != nil {
 			s.complain(row.Name, err)
 			continue
@@ -161,7 +171,25 @@ func (s *sources) replace(ctx context.Context) error {
 		}
 	}
 	s.known.Store(&known)
-	return nil
+	if s.spool == nil || reflect.DeepEqual(r, s.last) {
+		return
+	}
+	if err := s.spool.remember(r); err != nil {
+		s.log.Error("payment sources cannot be kept for a start without the database", "error", err)
+		return
+	}
+	s.last = r
+}
+
+// recall begins with what the spool remembers, until the database says better.
+func (s *sources) recall() {
+	r, err := s.spool.recall()
+	if err != nil {
+		s.log.Error("payment sources of the last start are not used", "error", err)
+		return
+	}
+	s.last = r
+	s.install(r)
 }
 
 func (s *sources) read(ctx context.Context) ([]db.PaymentSource, []db.SourceSecret, error) {

@@ -100,15 +100,23 @@ func (s *spool) put(d delivery) error {
 	if err != nil {
 		return fmt.Errorf("seal a delivery for the spool: %w", err)
 	}
+	if err := s.keep(name, sealed); err != nil {
+		return err
+	}
+	s.held.Add(1)
+	return s.syncFolder()
+}
+
+// keep writes a file that is there whole or not at all.
+func (s *spool) keep(name string, content []byte) error {
 	temp := filepath.Join(s.dir, rand.Text()+spoolTemp)
-	if err := s.write(temp, sealed); err != nil {
+	if err := s.write(temp, content); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
 	if err := os.Rename(temp, filepath.Join(s.dir, name)); err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
-	s.held.Add(1)
-	return s.syncFolder()
+	return nil
 }
 
 func (s *spool) write(path string, content []byte) error {

@@ -54,7 +54,7 @@ func (b *bench) progress(format string, args ...any) { fmt.Fprintf(os.Stderr, fo
 func (b *bench) open(ctx context.Context, opts stage.Options) (*stage.Stage, error) {
 	opts.Postgres = stack.PostgresOptions{Durable: true}
 	opts.Redis = stack.RedisOptions{AppendOnly: true}
-	opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil))
+	opts.Log = slog.New(slog.NewTextHandler(io.Discard, nil)) //nolint:sloglint // its lines are to be formatted
 	st, err := stage.Open(ctx, opts)
 	if err != nil {
 		return nil, err

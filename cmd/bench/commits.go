@@ -20,7 +20,7 @@ func newCommits(ctx context.Context, st *stage.Stage, connections int) (*commits
 	if err != nil {
 		return nil, fmt.Errorf("read the database address: %w", err)
 	}
-	cfg.MaxConns, cfg.MinConns = int32(connections), int32(connections) //nolint:gosec // a handful
+	cfg.MaxConns, cfg.MinConns = int32(connections), int32(connections)
 	pool, err := pgxpool.NewWithConfig(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("open connections for raw commits: %w", err)

@@ -82,7 +82,7 @@ func (t *town) paced(ctx context.Context, people []stage.Person, rate float64, f
 	if err := t.Pool.QueryRow(ctx, `select coalesce(max(id), 0) from actions`).Scan(&since); err != nil {
 		return nil, fmt.Errorf("read where the payments begin: %w", err)
 	}
-	if err := struck.SetFault(mikrosim.Fault{Kind: fault}); err != nil {
+	if err := struck.SetFault(mikrosim.Fault{Kind: fault}); err != nil { //nolint:contextcheck // the simulator has its own
 		return nil, err
 	}
 	if err := t.pay(ctx, people, rate); err != nil {
@@ -98,7 +98,7 @@ func (t *town) paced(ctx context.Context, people []stage.Person, rate float64, f
 	if err != nil {
 		return nil, err
 	}
-	if err := struck.SetFault(mikrosim.Fault{}); err != nil {
+	if err := struck.SetFault(mikrosim.Fault{}); err != nil { //nolint:contextcheck // the simulator has its own
 		return nil, err
 	}
 	return took, t.quiet(ctx)

@@ -171,7 +171,8 @@ func startFreeRADIUS(ctx context.Context, databaseURL, secret string) (*freeRADI
 }
 
 func (f *freeRADIUS) start(ctx context.Context, path string) error {
-	server := exec.CommandContext(context.WithoutCancel(ctx), "sh", "-c", follow, path, "-f", "-l", "stdout", "-d", f.dir)
+	arguments := []string{"-c", follow, path, "-f", "-l", "stdout", "-d", f.dir}
+	server := exec.CommandContext(context.WithoutCancel(ctx), "sh", arguments...) //nolint:gosec // G204: a program that we found
 	stdin, err := server.StdinPipe()
 	if err != nil {
 		return err

@@ -28,7 +28,7 @@ type queue struct {
 const (
 	noopQueue = "bench"
 	noopTask  = "bench:noop"
-	// checkEvery is the polling that package jobs uses.
+	// checkEvery is the polling that package jobs uses (TaskCheckInterval in its worker.go).
 	checkEvery = 5 * time.Millisecond
 )
 

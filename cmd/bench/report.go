@@ -124,7 +124,7 @@ const (
 
 // rewrite replaces what is between the two marks of a file.
 func rewrite(path, report string) error {
-	text, err := os.ReadFile(path) //nolint:gosec // G304: a constant name in the current folder
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return fmt.Errorf("read the page to write to; run this in the root of the tree: %w", err)
 	}

@@ -46,7 +46,9 @@ func newCallMetrics(reg prometheus.Registerer) *callMetrics {
 
 func (m *callMetrics) webhook(source, call, outcome string, took time.Duration) {
 	m.webhooks.WithLabelValues(source, call, outcome).Inc()
-	m.webhookSeconds.WithLabelValues(source).Observe(took.Seconds())
+	if took > 0 { // what is told later about a webhook, such as its replay from the spool, took nobody's time
+		m.webhookSeconds.WithLabelValues(source).Observe(took.Seconds())
+	}
 }
 
 func (m *callMetrics) routerCall(router, operation, outcome string, took time.Duration) {

@@ -75,11 +75,13 @@ type Options struct {
 
 // Program is Qserve with its listeners open, so that their addresses are known before it runs.
 type Program struct {
-	opts     Options
-	pool     *pgxpool.Pool
-	redis    redis.UniversalClient
-	bell     *jobs.Bell
-	registry *prometheus.Registry
+	opts Options
+	pool *pgxpool.Pool
+	// intakePool is the intake's own, so that no webhook waits behind the workers' transactions.
+	intakePool *pgxpool.Pool
+	redis      redis.UniversalClient
+	bell       *jobs.Bell
+	registry   *prometheus.Registry
 
 	main, ops  net.Listener
 	auth, acct net.PacketConn
@@ -107,6 +109,11 @@ func (p *Program) open(ctx context.Context) (err error) {
 	if p.pool, err = db.Open(ctx, settings.DatabaseURL.Reveal(), settings.DatabaseConns); err != nil {
 		return err
 	}
+	if p.has(Intake) {
+		if p.intakePool, err = db.Open(ctx, settings.DatabaseURL.Reveal(), intakeConns); err != nil {
+			return err
+		}
+	}
 	p.redis = OpenRedis(settings)
 	p.bell = jobs.NewBell(p.redis, p.opts.Log)
 	var listen net.ListenConfig
@@ -128,6 +135,9 @@ func (p *Program) open(ctx context.Context) (err error) {
 	}
 	return nil
 }
+
+// intakeConns are for two committers, the reload of the sources, and validations.
+const intakeConns = 8
 
 // OpenRedis returns a client by the settings. Its contexts bound every call, so that a dead Redis delays nobody for
 // longer than the caller allows.
@@ -157,8 +167,10 @@ func (p *Program) Close() {
 	if p.redis != nil {
 		_ = p.redis.Close()
 	}
-	if p.pool != nil {
-		p.pool.Close()
+	for _, pool := range []*pgxpool.Pool{p.pool, p.intakePool} {
+		if pool != nil {
+			pool.Close()
+		}
 	}
 }
 

@@ -13,10 +13,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 
 	"qserve/cmd/internal/program"
-	"qserve/cmd/internal/stage"
 	"qserve/internal/config"
 )
 
@@ -165,12 +163,4 @@ func (c *process) stop() error {
 		return err
 	}
 	return c.cmd.Wait()
-}
-
-// later makes the paid time of a customer end in a moment, as if it had been sold earlier.
-func (p play) later(who stage.Person, in time.Duration) {
-	p.t.Helper()
-	at := time.Now().Add(in)
-	_, err := p.Pool.Exec(p.ctx, `update subscribers set expires_at = $1, due_at = $1 where account = $2`, at, who.Account)
-	p.must(err)
 }

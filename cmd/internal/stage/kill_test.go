@@ -93,7 +93,7 @@ func TestKilledAtAnyPoint_ExpiryDisconnectsOnce(t *testing.T) {
 		p.online(who)
 		p.must(p.UntilConfirmed(p.ctx))
 		p.must(first.arm(p.ctx))
-		p.later(who, time.Second)
+		p.endsAt(who, time.Now().Add(time.Second))
 		p = p.again(first)
 		p.offline(who)
 		p.once(who, "expire")

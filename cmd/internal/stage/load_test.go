@@ -48,10 +48,14 @@ func openLoad(t *testing.T) *load {
 		routers[i] = stage.RouterOptions{
 			Name: fmt.Sprintf("R%02d", i+1), Mode: []router.Mode{router.Local, router.Radius}[i%2], NoAPI: i == 1,
 			// The unpaid dial less often than real boxes, as this is not about them.
-			Sim: mikrosim.Config{RedialDelay: time.Second, RedialMax: 4 * time.Second},
+			Sim: mikrosim.Config{RedialDelay: time.Second, RedialMax: 8 * time.Second},
 		}
 	}
-	l := &load{play: setupAlone(t, stage.Options{Routers: routers, Log: slog.New(slog.DiscardHandler)}), restarted: make(chan error, 1)}
+	l := &load{play: setupAlone(t, stage.Options{
+		Routers: routers, Log: slog.New(slog.DiscardHandler),
+		// Two cores do not get more done by more workers.
+		Settings: map[string]string{"QSERVE_WORKERS": "6", "QSERVE_DATABASE_CONNS": "24"},
+	}), restarted: make(chan error, 1)}
 	l.began = time.Now().Truncate(time.Microsecond)
 	for i, r := range l.Routers {
 		people, err := l.People(l.ctx, r, planName, fmt.Sprintf("L%02d", i+1), loadPerRouter, true, func(i int) time.Time {
@@ -147,13 +151,10 @@ func (l *load) payOne(ctx context.Context, i int) error {
 	})
 }
 
-// amountOf is one and a half periods every third time.
+// amountOf is less than a period most of the time, and more than one now and then.
 func amountOf(i int) account.Money {
-	minor := int64(planMinor)
-	if i%3 == 0 {
-		minor += planMinor / 2
-	}
-	return account.Money{Minor: minor, Currency: "KES"}
+	part := []int64{3, 4, 3, 5, 21}[(i+i/(loadRouters*loadPerRouter))%5]
+	return account.Money{Minor: planMinor * part / 10, Currency: "KES"}
 }
 
 // booksAreRight checks each account against what was paid for it.
