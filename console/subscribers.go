@@ -89,7 +89,7 @@ func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubs
 		if err != nil {
 			return err
 		}
-		saved, err = db.SaveChange(ctx, tx, change, db.Deed{Kind: "create", Actor: "staff", AcceptedAt: now}, now)
+		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "create", Actor: "staff", AcceptedAt: now}, now)
 		return err
 	})
 	if err != nil {

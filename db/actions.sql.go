@@ -46,20 +46,6 @@ func (q *Queries) AcceptedActions(ctx context.Context, subscriberID int64) ([]Ac
 	return items, nil
 }
 
-const actionApplied = `-- name: ActionApplied :exec
-update actions set state = 'applied', applied_at = $1::timestamptz where id = $2
-`
-
-type ActionAppliedParams struct {
-	Now time.Time
-	ID  int64
-}
-
-func (q *Queries) ActionApplied(ctx context.Context, arg ActionAppliedParams) error {
-	_, err := q.db.Exec(ctx, actionApplied, arg.Now, arg.ID)
-	return err
-}
-
 const actionByID = `-- name: ActionByID :one
 select id, kind, subscriber_id, actor, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where id = $1
 `
@@ -140,18 +126,17 @@ func (q *Queries) ActionRouters(ctx context.Context, actionID int64) ([]ActionRo
 	return items, nil
 }
 
-const confirmAction = `-- name: ConfirmAction :exec
-update actions set state = 'confirmed', confirmed_at = $1::timestamptz where id = $2 and state = 'applied'
+const actionsApplied = `-- name: ActionsApplied :exec
+update actions set state = 'applied', applied_at = $1::timestamptz where id = any($2::bigint[]) and state = 'accepted'
 `
 
-type ConfirmActionParams struct {
+type ActionsAppliedParams struct {
 	Now time.Time
-	ID  int64
+	IDs []int64
 }
 
-// An action that changed nothing on a router is confirmed as soon as it is applied.
-func (q *Queries) ConfirmAction(ctx context.Context, arg ConfirmActionParams) error {
-	_, err := q.db.Exec(ctx, confirmAction, arg.Now, arg.ID)
+func (q *Queries) ActionsApplied(ctx context.Context, arg ActionsAppliedParams) error {
+	_, err := q.db.Exec(ctx, actionsApplied, arg.Now, arg.IDs)
 	return err
 }
 
@@ -204,6 +189,21 @@ func (q *Queries) ConfirmActions(ctx context.Context, arg ConfirmActionsParams) 
 	return items, nil
 }
 
+const confirmAtOnce = `-- name: ConfirmAtOnce :exec
+update actions set state = 'confirmed', confirmed_at = $1::timestamptz where id = any($2::bigint[]) and state = 'applied'
+`
+
+type ConfirmAtOnceParams struct {
+	Now time.Time
+	IDs []int64
+}
+
+// Actions that changed nothing on a router are confirmed as soon as they are applied.
+func (q *Queries) ConfirmAtOnce(ctx context.Context, arg ConfirmAtOnceParams) error {
+	_, err := q.db.Exec(ctx, confirmAtOnce, arg.Now, arg.IDs)
+	return err
+}
+
 const insertAction = `-- name: InsertAction :one
 insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at, applied_at)
 values ($1, $2, $3, $4, $5, $6, $7)
@@ -233,6 +233,56 @@ func (q *Queries) InsertAction(ctx context.Context, arg InsertActionParams) (int
 	var id int64
 	err := row.Scan(&id)
 	return id, err
+}
+
+const insertAppliedActions = `-- name: InsertAppliedActions :many
+insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at)
+select n.kind, n.subscriber_id, n.actor, 'applied', n.accepted_at, $1::timestamptz
+from (select generate_subscripts($2::text[], 1) as i, unnest($2::text[]) as kind,
+    unnest($3::bigint[]) as subscriber_id, unnest($4::text[]) as actor,
+    unnest($5::timestamptz[]) as accepted_at) n
+order by n.i
+returning id, subscriber_id
+`
+
+type InsertAppliedActionsParams struct {
+	Now           time.Time
+	Kinds         []string
+	SubscriberIDs []int64
+	Actors        []string
+	AcceptedAts   []time.Time
+}
+
+type InsertAppliedActionsRow struct {
+	ID           int64
+	SubscriberID int64
+}
+
+// Actions that are applied in the transaction that writes them.
+func (q *Queries) InsertAppliedActions(ctx context.Context, arg InsertAppliedActionsParams) ([]InsertAppliedActionsRow, error) {
+	rows, err := q.db.Query(ctx, insertAppliedActions,
+		arg.Now,
+		arg.Kinds,
+		arg.SubscriberIDs,
+		arg.Actors,
+		arg.AcceptedAts,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InsertAppliedActionsRow
+	for rows.Next() {
+		var i InsertAppliedActionsRow
+		if err := rows.Scan(&i.ID, &i.SubscriberID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const subscriberOfAction = `-- name: SubscriberOfAction :one

@@ -90,7 +90,7 @@ func (b *books) facts(id int64) (facts account.Account) {
 }
 
 // do applies a command to a subscriber as a worker does and returns what SaveChange said.
-func (b *books) do(id int64, cmd account.Command, deed db.Deed, now time.Time) (db.Saved, error) {
+func (b *books) do(id int64, cmd account.Command, deed db.Deed, now time.Time, then ...func(*db.Queries) error) (db.Saved, error) {
 	b.t.Helper()
 	ctx := b.t.Context()
 	var saved db.Saved
@@ -103,15 +103,23 @@ func (b *books) do(id int64, cmd account.Command, deed db.Deed, now time.Time) (
 		if err != nil {
 			return err
 		}
-		saved, err = db.SaveChange(ctx, tx, change, deed, now)
+		deed.Change = change
+		mark := func(*db.Queries) error { return nil }
+		if len(then) > 0 {
+			mark = then[0]
+		}
+		all, err := db.SaveChanges(ctx, tx, []db.Deed{deed}, now, mark)
+		if err == nil {
+			saved = all[0]
+		}
 		return err
 	})
 	return saved, err
 }
 
-func (b *books) must(id int64, cmd account.Command, deed db.Deed, now time.Time) db.Saved {
+func (b *books) must(id int64, cmd account.Command, deed db.Deed, now time.Time, then ...func(*db.Queries) error) db.Saved {
 	b.t.Helper()
-	saved, err := b.do(id, cmd, deed, now)
+	saved, err := b.do(id, cmd, deed, now, then...)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -122,7 +130,7 @@ func (b *books) must(id int64, cmd account.Command, deed db.Deed, now time.Time)
 func (b *books) pay(transaction string, minor int64, now time.Time) db.Saved {
 	b.t.Helper()
 	payment := b.payment(transaction, minor)
-	deed := db.Deed{Kind: "payment", Actor: "M-Pesa", AcceptedAt: now, PaymentID: &payment}
+	deed := db.Deed{Kind: "payment", Actor: "M-Pesa", AcceptedAt: now, PaymentID: payment}
 	return b.must(b.jane, account.Pay{Amount: account.Money{Minor: minor, Currency: "KES"}, Receipt: transaction}, deed, now)
 }
 

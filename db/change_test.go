@@ -80,20 +80,22 @@ func TestChangeThatFailsAnywhere_IsNotStoredAtAll(t *testing.T) {
 	before := b.counts()
 	pay := account.Pay{Amount: account.Money{Minor: 150_000, Currency: "KES"}}
 	failed := errors.New("no")
+	none := func(*db.Queries) error { return nil }
 	for name, c := range map[string]struct {
 		cmd  account.Command
 		deed db.Deed
+		then func(*db.Queries) error
 	}{
-		"a payment that is credited already":           {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: &spent}},
-		"a payment that is not there":                  {pay, db.Deed{Kind: "payment", Actor: "x"}},
-		"an action of no known kind":                   {pay, db.Deed{Kind: "explode", Actor: "x", PaymentID: &fresh}},
-		"an action without an actor":                   {pay, db.Deed{Kind: "payment", PaymentID: &fresh}},
-		"a done-mark that fails before it is sent":     {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: &fresh, Then: func(*db.Queries) error { return failed }}},
-		"a done-mark that the database refuses":        {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: &fresh, Then: badMark(t.Context())}},
-		"a done-mark refused for an action that waits": {account.Suspend{Category: account.Other}, db.Deed{Kind: "suspend", Actor: "x", ActionID: waiting, Then: badMark(t.Context())}},
+		"a payment that is credited already":           {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: spent}, none},
+		"a payment that is not there":                  {pay, db.Deed{Kind: "payment", Actor: "x"}, none},
+		"an action of no known kind":                   {pay, db.Deed{Kind: "explode", Actor: "x", PaymentID: fresh}, none},
+		"an action without an actor":                   {pay, db.Deed{Kind: "payment", PaymentID: fresh}, none},
+		"a done-mark that fails before it is sent":     {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: fresh}, func(*db.Queries) error { return failed }},
+		"a done-mark that the database refuses":        {pay, db.Deed{Kind: "payment", Actor: "x", PaymentID: fresh}, badMark(t.Context())},
+		"a done-mark refused for an action that waits": {account.Suspend{Category: account.Other}, db.Deed{Kind: "suspend", Actor: "x", ActionID: waiting}, badMark(t.Context())},
 	} {
 		c.deed.AcceptedAt = noon
-		saved, err := b.do(b.jane, c.cmd, c.deed, noon)
+		saved, err := b.do(b.jane, c.cmd, c.deed, noon, c.then)
 		if err == nil || saved != (db.Saved{}) {
 			t.Errorf("%s: stored as %+v", name, saved)
 		}
@@ -109,7 +111,7 @@ func TestChangeThatFailsAnywhere_IsNotStoredAtAll(t *testing.T) {
 // badMark is a done-mark that only the server can find wrong.
 func badMark(ctx context.Context) func(q *db.Queries) error {
 	return func(q *db.Queries) error {
-		return q.LinkAction(ctx, db.LinkActionParams{ActionID: -1, ProvisionID: -1, Gen: 1})
+		return q.LinkActions(ctx, db.LinkActionsParams{ActionIDs: []int64{-1}, ProvisionIDs: []int64{-1}, Gens: []int64{1}})
 	}
 }
 
@@ -118,9 +120,11 @@ func TestDoneMark_IsStoredWithTheChange(t *testing.T) {
 	b := openBooks(t)
 	delivery := b.id(`insert into deliveries (source_id, delivery_key, digest, body, received_at)
 		values ($1, 'k', sha256('x'), '', $2) returning id`, b.source, noon)
-	b.must(b.jane, account.Open{}, db.Deed{Kind: "create", Actor: "x", AcceptedAt: noon, Then: func(q *db.Queries) error {
-		return q.FinishDelivery(t.Context(), db.FinishDeliveryParams{ID: delivery, State: "processed", Now: noon})
-	}}, noon)
+	b.must(b.jane, account.Open{}, db.Deed{Kind: "create", Actor: "x", AcceptedAt: noon}, noon, func(q *db.Queries) error {
+		return q.FinishDeliveries(t.Context(), db.FinishDeliveriesParams{
+			IDs: []int64{delivery}, States: []string{"processed"}, Problems: []string{""}, Now: noon,
+		})
+	})
 	if n, err := b.q.CountWaitingDeliveries(t.Context()); err != nil || n != 0 {
 		t.Errorf("%d deliveries wait, %v", n, err)
 	}
@@ -147,49 +151,56 @@ func TestPipeline_TakesOnlyStatementsWithoutRows(t *testing.T) {
 func TestWantedGeneration_GrowsOnlyWhenTheRouterHasToChange(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
-	line := db.WantLineParams{
-		RouterID: b.router, Username: "jane", SubscriberID: &b.jane, State: "enabled", Rate: "5M/10M", Pool: "homes",
-		Address: "10.1.2.3", CredentialGen: 1, Now: noon,
+	type want struct {
+		subscriber                 int64
+		state, rate, pool, address string
+		credentialGen              int64
+		at                         time.Time
 	}
-	want := func(p db.WantLineParams) int64 {
+	line := want{subscriber: b.jane, state: "enabled", rate: "5M/10M", pool: "homes", address: "10.1.2.3", credentialGen: 1, at: noon}
+	wanted := func(w want) int64 {
 		t.Helper()
-		if _, err := b.q.WantLine(t.Context(), p); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		if _, err := b.q.WantLines(t.Context(), db.WantLinesParams{
+			RouterIDs: []int64{b.router}, Usernames: []string{"jane"}, SubscriberIDs: []int64{w.subscriber},
+			States: []string{w.state}, Rates: []string{w.rate}, Pools: []string{w.pool}, Addresses: []string{w.address},
+			CredentialGens: []int64{w.credentialGen}, Now: w.at,
+		}); err != nil {
 			t.Fatal(err)
 		}
 		return b.provision("jane").WantGen
 	}
-	if gen := want(line); gen != 1 {
+	if gen := wanted(line); gen != 1 {
 		t.Fatalf("first generation %d", gen)
 	}
 	later := line
-	later.Now = noon.Add(time.Hour)
-	if gen := want(later); gen != 1 {
+	later.at = noon.Add(time.Hour)
+	if gen := wanted(later); gen != 1 {
 		t.Errorf("wanted again an hour later: generation %d", gen)
 	}
 	john := b.subscriber("ACC-0043", "john", "")
 	gen := int64(1)
-	for name, change := range map[string]func(*db.WantLineParams){
-		"state":      func(p *db.WantLineParams) { p.State = "disabled" },
-		"rate":       func(p *db.WantLineParams) { p.Rate = "5M/20M" },
-		"pool":       func(p *db.WantLineParams) { p.Pool = "" },
-		"address":    func(p *db.WantLineParams) { p.Address = "" },
-		"password":   func(p *db.WantLineParams) { p.CredentialGen = 2 },
-		"subscriber": func(p *db.WantLineParams) { p.SubscriberID = &john },
-		"nobody":     func(p *db.WantLineParams) { p.State, p.SubscriberID = "absent", nil },
+	for name, change := range map[string]func(*want){
+		"state":      func(w *want) { w.state = "disabled" },
+		"rate":       func(w *want) { w.rate = "5M/20M" },
+		"pool":       func(w *want) { w.pool = "" },
+		"address":    func(w *want) { w.address = "" },
+		"password":   func(w *want) { w.credentialGen = 2 },
+		"subscriber": func(w *want) { w.subscriber = john },
+		"nobody":     func(w *want) { w.state, w.subscriber = "absent", 0 },
 	} {
 		b.exec("update provisions set attempts = 3, next_try_at = $1", noon)
 		other := line
 		change(&other)
-		if got := want(other); got != gen+1 {
+		if got := wanted(other); got != gen+1 {
 			t.Errorf("another %s: generation %d, want %d", name, got, gen+1)
 		}
 		if n := b.id("select attempts from provisions where next_try_at is null"); n != 0 {
 			t.Errorf("another %s: is tried only after the backoff of what was wanted before", name)
 		}
-		if got := want(other); got != gen+1 {
+		if got := wanted(other); got != gen+1 {
 			t.Errorf("the same %s again: generation %d, want %d", name, got, gen+1)
 		}
-		gen = want(line)
+		gen = wanted(line)
 	}
 }
 
@@ -200,7 +211,9 @@ func TestAction_IsConfirmedWhenEveryLineItTouchedHasReachedItsGeneration(t *test
 	jane := b.provision("jane")
 	// As after a new user name: the action touches the old line too.
 	old := b.id(`insert into provisions (router_id, username, state, wanted_at) values ($1, 'jane.old', 'absent', $2) returning id`, b.router, noon)
-	if err := b.q.LinkAction(t.Context(), db.LinkActionParams{ActionID: paid, ProvisionID: old, Gen: 1}); err != nil {
+	if err := b.q.LinkActions(t.Context(), db.LinkActionsParams{
+		ActionIDs: []int64{paid}, ProvisionIDs: []int64{old}, Gens: []int64{1},
+	}); err != nil {
 		t.Fatal(err)
 	}
 	cut := b.must(b.jane, account.Suspend{Category: account.Other}, db.Deed{Kind: "suspend", Actor: "x", AcceptedAt: noon}, noon).ActionID
@@ -267,7 +280,7 @@ func TestActionStoredWhileTheRouterConfirms_IsConfirmedToo(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		saved, err := db.SaveChange(ctx, tx, change, db.Deed{Kind: "payment", Actor: "x", AcceptedAt: noon, PaymentID: &payment}, noon)
+		saved, err := db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "payment", Actor: "x", AcceptedAt: noon, PaymentID: payment}, noon)
 		if err != nil {
 			return err
 		}
@@ -310,7 +323,7 @@ func TestCommandsOfOneAccount_AreAppliedOneAfterTheOther(t *testing.T) {
 	for _, payment := range payments {
 		go func() {
 			_, err := b.do(b.jane, account.Pay{Amount: account.Money{Minor: 150_000, Currency: "KES"}},
-				db.Deed{Kind: "payment", Actor: "x", AcceptedAt: noon, PaymentID: &payment}, noon)
+				db.Deed{Kind: "payment", Actor: "x", AcceptedAt: noon, PaymentID: payment}, noon)
 			done <- err
 		}()
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -32,12 +33,17 @@ func TestMoneyKey_IsCreditedOnceForEver(t *testing.T) {
 	b.breaks("another currency than the account's", "ledger_entries_subscriber_id_currency_fkey", credit, b.jane, "USD", "600001", saved.ActionID)
 	b.breaks("a credit without a payment", "a_payment_adds_and_names_it", credit, b.jane, "KES", "none", saved.ActionID)
 
-	again, err := b.q.InsertPayment(t.Context(), db.InsertPaymentParams{
-		Provider: "mpesa", Merchant: "600000", TransactionID: "SKL7XQ2B1M", AmountMinor: 1, Currency: "KES",
-		OccurredAt: noon, ReceivedAt: noon, Unallocated: "x",
+	delivery := b.id(`insert into deliveries (source_id, delivery_key, digest, body, received_at)
+		values ($1, 'again', sha256('x'), '', $2) returning id`, b.source, noon)
+	again, err := b.q.InsertPayments(t.Context(), db.InsertPaymentsParams{
+		Providers: []string{"mpesa", "mpesa"}, Merchants: []string{"600000", "600000"}, TransactionIDs: []string{"SKL7XQ2B1M", "NEW"},
+		DeliveryIDs: []int64{delivery, delivery}, AmountsMinor: []int64{1, 1}, Currencies: []string{"KES", "KES"},
+		OccurredAts: []time.Time{noon, noon}, ReceivedAts: []time.Time{noon, noon}, PayerReferences: []string{"", ""},
+		PayerNames: []string{"", ""}, PayerPhones: []string{"", ""}, PayerPhoneHashes: []string{"", ""},
+		SubscriberIDs: []int64{0, 0}, Unallocated: []string{"x", "x"},
 	})
-	if err == nil {
-		t.Errorf("the query booked the same money key as payment %d", again)
+	if err != nil || len(again) != 1 || again[0].TransactionID != "NEW" {
+		t.Errorf("a repeated and a new payment together were booked as %+v, %v", again, err)
 	}
 }
 
@@ -191,8 +197,8 @@ func TestPhoneHash_IsSHA256OfTheDigits(t *testing.T) {
 		if want := hex.EncodeToString(sum[:]); hash == nil || *hash != want {
 			t.Errorf("%s: %v, want %s", phone, hash, want)
 		}
-		found, err := b.q.FindAccountByPhoneHash(t.Context(), hex.EncodeToString(sum[:]))
-		if err != nil || len(found) != 1 || found[0] != id {
+		found, err := b.q.FindAccounts(t.Context(), db.FindAccountsParams{PhoneHashes: []string{hex.EncodeToString(sum[:])}})
+		if err != nil || len(found) != 1 || found[0].ID != id {
 			t.Errorf("%s: found %v, %v", phone, found, err)
 		}
 	}

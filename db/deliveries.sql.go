@@ -35,24 +35,25 @@ func (q *Queries) DeliveryFailed(ctx context.Context, arg DeliveryFailedParams) 
 	return err
 }
 
-const finishDelivery = `-- name: FinishDelivery :exec
-update deliveries set state = $1, last_error = $2, attempts = attempts + 1, processed_at = $3::timestamptz
-where id = $4
+const finishDeliveries = `-- name: FinishDeliveries :exec
+update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = $1::timestamptz
+from (select unnest($2::bigint[]) as id, unnest($3::text[]) as state, unnest($4::text[]) as problem) f
+where d.id = f.id
 `
 
-type FinishDeliveryParams struct {
-	State     string
-	LastError string
-	Now       time.Time
-	ID        int64
+type FinishDeliveriesParams struct {
+	Now      time.Time
+	IDs      []int64
+	States   []string
+	Problems []string
 }
 
-func (q *Queries) FinishDelivery(ctx context.Context, arg FinishDeliveryParams) error {
-	_, err := q.db.Exec(ctx, finishDelivery,
-		arg.State,
-		arg.LastError,
+func (q *Queries) FinishDeliveries(ctx context.Context, arg FinishDeliveriesParams) error {
+	_, err := q.db.Exec(ctx, finishDeliveries,
 		arg.Now,
-		arg.ID,
+		arg.IDs,
+		arg.States,
+		arg.Problems,
 	)
 	return err
 }
@@ -108,12 +109,12 @@ func (q *Queries) InsertDeliveries(ctx context.Context, arg InsertDeliveriesPara
 	return items, nil
 }
 
-const lockDelivery = `-- name: LockDelivery :one
+const lockDelivery = `-- name: LockDelivery :many
 select d.id, d.source_id, d.call, d.body, d.received_at, d.attempts,
     s.kind as source_kind, s.name as source_name, s.merchant, s.currency
 from deliveries d join payment_sources s on s.id = d.source_id
 where d.id = $1 and d.processed_at is null
-for update of d
+for update of d skip locked
 `
 
 type LockDeliveryRow struct {
@@ -129,23 +130,95 @@ type LockDeliveryRow struct {
 	Currency   string
 }
 
-// For update: two workers may hold the same task after a crash, and one of them must wait and then see it processed.
-func (q *Queries) LockDelivery(ctx context.Context, id int64) (LockDeliveryRow, error) {
-	row := q.db.QueryRow(ctx, lockDelivery, id)
-	var i LockDeliveryRow
-	err := row.Scan(
-		&i.ID,
-		&i.SourceID,
-		&i.Call,
-		&i.Body,
-		&i.ReceivedAt,
-		&i.Attempts,
-		&i.SourceKind,
-		&i.SourceName,
-		&i.Merchant,
-		&i.Currency,
-	)
-	return i, err
+// For update: a task may come twice. One that is locked is in somebody's hands, and is skipped.
+func (q *Queries) LockDelivery(ctx context.Context, id int64) ([]LockDeliveryRow, error) {
+	rows, err := q.db.Query(ctx, lockDelivery, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockDeliveryRow
+	for rows.Next() {
+		var i LockDeliveryRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.SourceID,
+			&i.Call,
+			&i.Body,
+			&i.ReceivedAt,
+			&i.Attempts,
+			&i.SourceKind,
+			&i.SourceName,
+			&i.Merchant,
+			&i.Currency,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockMoreDeliveries = `-- name: LockMoreDeliveries :many
+select d.id, d.source_id, d.call, d.body, d.received_at, d.attempts,
+    s.kind as source_kind, s.name as source_name, s.merchant, s.currency
+from deliveries d join payment_sources s on s.id = d.source_id
+where d.processed_at is null and d.attempts = 0 and d.id <> $1
+order by d.id limit $2
+for update of d skip locked
+`
+
+type LockMoreDeliveriesParams struct {
+	Beside int64
+	Most   int32
+}
+
+type LockMoreDeliveriesRow struct {
+	ID         int64
+	SourceID   int64
+	Call       string
+	Body       []byte
+	ReceivedAt time.Time
+	Attempts   int32
+	SourceKind string
+	SourceName string
+	Merchant   string
+	Currency   string
+}
+
+// The oldest that wait, to be processed together with one that does. Those that failed before are left to themselves.
+func (q *Queries) LockMoreDeliveries(ctx context.Context, arg LockMoreDeliveriesParams) ([]LockMoreDeliveriesRow, error) {
+	rows, err := q.db.Query(ctx, lockMoreDeliveries, arg.Beside, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockMoreDeliveriesRow
+	for rows.Next() {
+		var i LockMoreDeliveriesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.SourceID,
+			&i.Call,
+			&i.Body,
+			&i.ReceivedAt,
+			&i.Attempts,
+			&i.SourceKind,
+			&i.SourceName,
+			&i.Merchant,
+			&i.Currency,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const waitingDeliveries = `-- name: WaitingDeliveries :many

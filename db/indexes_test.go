@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -132,17 +133,38 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		uses []string
 	}{
 		"LockDelivery": {func(ctx context.Context, q *db.Queries) error { _, err := q.LockDelivery(ctx, delivery); return err }, nil},
-		"FindAccount": {func(ctx context.Context, q *db.Queries) error {
-			_, err := q.FindAccount(ctx, db.FindAccountParams{
+		"LockMoreDeliveries": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.LockMoreDeliveries(ctx, db.LockMoreDeliveriesParams{Beside: delivery, Most: 48})
+			return err
+		}, []string{"deliveries_waiting"}},
+		"FinishDeliveries": {func(ctx context.Context, q *db.Queries) error {
+			return q.FinishDeliveries(ctx, db.FinishDeliveriesParams{
+				IDs: one, States: []string{"processed"}, Problems: []string{""}, Now: now,
+			})
+		}, nil},
+		"FindAccounts": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.FindAccounts(ctx, db.FindAccountsParams{
 				AccountKeys: []string{"N77"}, Phones: []string{"+254710000077"}, Usernames: []string{"User77", "user77"},
+				PhoneHashes: []string{strings.Repeat("0", 64)},
 			})
 			return err
-		}, []string{"subscribers_account_key_key", "subscribers_phone", "subscribers_username"}},
-		"FindAccountByPhoneHash": {func(ctx context.Context, q *db.Queries) error {
-			_, err := q.FindAccountByPhoneHash(ctx, strings.Repeat("0", 64))
+		}, []string{"subscribers_account_key_key", "subscribers_phone", "subscribers_username", "subscribers_phone_hash"}},
+		"LockAccounts": {func(ctx context.Context, q *db.Queries) error { _, err := q.LockAccounts(ctx, one); return err }, nil},
+		"ProvisionsOf": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ProvisionsOf(ctx, db.ProvisionsOfParams{RouterIDs: []int64{78}, Usernames: []string{"user77"}})
 			return err
-		}, []string{"subscribers_phone_hash"}},
-		"LockAccount":     {func(ctx context.Context, q *db.Queries) error { _, err := q.LockAccount(ctx, 77); return err }, nil},
+		}, nil},
+		"LockProvisions": {func(ctx context.Context, q *db.Queries) error { return q.LockProvisions(ctx, one) }, nil},
+		"ConfirmAtOnce": {func(ctx context.Context, q *db.Queries) error {
+			return q.ConfirmAtOnce(ctx, db.ConfirmAtOnceParams{IDs: one, Now: now})
+		}, nil},
+		"SaveFacts": {func(ctx context.Context, q *db.Queries) error {
+			return q.SaveFacts(ctx, db.SaveFactsParams{
+				IDs: one, ExpiresAts: []time.Time{now}, AnchorDays: []int16{0}, GraceUntils: []time.Time{now},
+				SuspendedAts: []time.Time{{}}, SuspensionCategories: []string{""}, SuspensionReasons: []string{""},
+				DueAts: []time.Time{now},
+			})
+		}, nil},
 		"SubscriberByKey": {func(ctx context.Context, q *db.Queries) error { _, err := q.SubscriberByKey(ctx, "N77"); return err }, nil},
 		"Dial": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.Dial(ctx, db.DialParams{RouterID: 78, Username: "user77"})

@@ -51,66 +51,80 @@ func (q *Queries) ActivityOf(ctx context.Context, arg ActivityOfParams) ([]Activ
 
 const insertActivity = `-- name: InsertActivity :exec
 insert into activity (subscriber_id, action_id, kind, actor, summary, before, after, at)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
+select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary, n.before::jsonb, n.after::jsonb, $1::timestamptz
+from (select generate_subscripts($2::text[], 1) as i, unnest($2::text[]) as kind,
+    unnest($3::bigint[]) as subscriber_id, unnest($4::bigint[]) as action_id,
+    unnest($5::text[]) as actor, unnest($6::text[]) as summary, unnest($7::text[]) as before,
+    unnest($8::text[]) as after) n
+order by n.i
 `
 
 type InsertActivityParams struct {
-	SubscriberID int64
-	ActionID     *int64
-	Kind         string
-	Actor        string
-	Summary      string
-	Before       []byte
-	After        []byte
-	At           time.Time
+	Now           time.Time
+	Kinds         []string
+	SubscriberIDs []int64
+	ActionIDs     []int64
+	Actors        []string
+	Summaries     []string
+	Befores       []string
+	Afters        []string
 }
 
 func (q *Queries) InsertActivity(ctx context.Context, arg InsertActivityParams) error {
 	_, err := q.db.Exec(ctx, insertActivity,
-		arg.SubscriberID,
-		arg.ActionID,
-		arg.Kind,
-		arg.Actor,
-		arg.Summary,
-		arg.Before,
-		arg.After,
-		arg.At,
+		arg.Now,
+		arg.Kinds,
+		arg.SubscriberIDs,
+		arg.ActionIDs,
+		arg.Actors,
+		arg.Summaries,
+		arg.Befores,
+		arg.Afters,
 	)
 	return err
 }
 
-const insertLedgerEntry = `-- name: InsertLedgerEntry :exec
+const insertLedgerEntries = `-- name: InsertLedgerEntries :exec
 insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, action_id, plan_id, periods,
     period_start, period_end)
-values ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10)
+select n.subscriber_id, n.kind, n.amount_minor, n.currency, nullif(n.payment_id, 0), n.action_id, nullif(n.plan_id, 0),
+    nullif(n.periods, 0), nullif(n.period_start, timestamptz '0001-01-01 00:00:00Z'),
+    nullif(n.period_end, timestamptz '0001-01-01 00:00:00Z')
+from (select generate_subscripts($1::text[], 1) as i, unnest($1::text[]) as kind,
+    unnest($2::bigint[]) as subscriber_id, unnest($3::bigint[]) as amount_minor,
+    unnest($4::text[]) as currency, unnest($5::bigint[]) as payment_id,
+    unnest($6::bigint[]) as action_id, unnest($7::bigint[]) as plan_id,
+    unnest($8::int[]) as periods, unnest($9::timestamptz[]) as period_start,
+    unnest($10::timestamptz[]) as period_end) n
+order by n.i
 `
 
-type InsertLedgerEntryParams struct {
-	SubscriberID int64
-	Kind         string
-	AmountMinor  int64
-	Currency     string
-	PaymentID    *int64
-	ActionID     int64
-	PlanID       *int64
-	Periods      *int32
-	PeriodStart  *time.Time
-	PeriodEnd    *time.Time
+type InsertLedgerEntriesParams struct {
+	Kinds         []string
+	SubscriberIDs []int64
+	AmountsMinor  []int64
+	Currencies    []string
+	PaymentIDs    []int64
+	ActionIDs     []int64
+	PlanIDs       []int64
+	Periods       []int32
+	PeriodStarts  []time.Time
+	PeriodEnds    []time.Time
 }
 
-func (q *Queries) InsertLedgerEntry(ctx context.Context, arg InsertLedgerEntryParams) error {
-	_, err := q.db.Exec(ctx, insertLedgerEntry,
-		arg.SubscriberID,
-		arg.Kind,
-		arg.AmountMinor,
-		arg.Currency,
-		arg.PaymentID,
-		arg.ActionID,
-		arg.PlanID,
+// One statement for all of a change, because each moves the balances once.
+func (q *Queries) InsertLedgerEntries(ctx context.Context, arg InsertLedgerEntriesParams) error {
+	_, err := q.db.Exec(ctx, insertLedgerEntries,
+		arg.Kinds,
+		arg.SubscriberIDs,
+		arg.AmountsMinor,
+		arg.Currencies,
+		arg.PaymentIDs,
+		arg.ActionIDs,
+		arg.PlanIDs,
 		arg.Periods,
-		arg.PeriodStart,
-		arg.PeriodEnd,
+		arg.PeriodStarts,
+		arg.PeriodEnds,
 	)
 	return err
 }

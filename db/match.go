@@ -22,56 +22,134 @@ const (
 	referenceSeparators = " -_./#:+@()"
 )
 
-// MatchSubscriber finds the subscriber that a payment is for. When there is not exactly one, the id is zero and
-// unallocated says why; an error is the database's. region (ISO 3166-1 alpha-2) is the country of numbers that are
-// typed without a country code.
+// Matcher finds the subscribers that payments are for. It has looked all of them up at once.
+type Matcher struct {
+	region string
+	found  map[candidate][]int64
+}
+
+// candidate is a text that may be a subscriber's, in one of the ranks of FindAccounts.
+type candidate struct {
+	rank int32
+	key  string
+}
+
+const (
+	byAccount int32 = 1 + iota
+	byPhone
+	byUsername
+	byPhoneHash
+)
+
+// NewMatcher looks up whom the notices may mean. region (ISO 3166-1 alpha-2) is the country of numbers that are typed
+// without a country code. An error is the database's.
+func NewMatcher(ctx context.Context, q *Queries, notices []account.Notice, region string) (*Matcher, error) {
+	m := &Matcher{region: region, found: map[candidate][]int64{}}
+	// An array that is NULL would match nothing too, but is planned for differently.
+	wanted := FindAccountsParams{AccountKeys: []string{}, Phones: []string{}, Usernames: []string{}, PhoneHashes: []string{}}
+	for _, n := range notices {
+		for _, reference := range n.References {
+			for _, c := range m.candidates(reference) {
+				wanted.add(c)
+			}
+		}
+		if len(n.References) == 0 {
+			wanted.add(payer(n))
+		}
+	}
+	rows, err := q.FindAccounts(ctx, wanted)
+	if err != nil {
+		return nil, fmt.Errorf("look for the accounts of payments: %w", err)
+	}
+	for _, row := range rows {
+		c := candidate{row.Rank, row.Key}
+		m.found[c] = append(m.found[c], row.ID)
+	}
+	return m, nil
+}
+
+func (p *FindAccountsParams) add(c candidate) {
+	switch c.rank {
+	case byAccount:
+		p.AccountKeys = append(p.AccountKeys, c.key)
+	case byPhone:
+		p.Phones = append(p.Phones, c.key)
+	case byUsername:
+		p.Usernames = append(p.Usernames, c.key)
+	case byPhoneHash:
+		p.PhoneHashes = append(p.PhoneHashes, c.key)
+	}
+}
+
+// Match finds the subscriber of one of the notices. When there is not exactly one, the id is zero and unallocated says
+// why.
 //
 // The first reference that fits anybody decides: by account number, else by phone, else by user name. Whom it fits
 // equally well it fits not at all. A payer who typed nothing is known by phone number, if that is one subscriber's;
 // a payer who mistyped is not, because people pay for each other. Names decide nothing.
-func MatchSubscriber(ctx context.Context, q *Queries, n account.Notice, region string) (id int64, unallocated string, err error) {
+func (m *Matcher) Match(n account.Notice) (id int64, unallocated string) {
 	if len(n.References) == 0 {
-		return matchPayer(ctx, q, n)
+		return m.matchPayer(n)
 	}
 	for _, reference := range n.References {
-		ids, err := fits(ctx, q, reference, region)
+		ids := m.fits(reference)
 		switch {
-		case err != nil:
-			return 0, "", fmt.Errorf("look for the account of a payment: %w", err)
 		case len(ids) == 1:
-			return ids[0], "", nil
+			return ids[0], ""
 		case len(ids) > 1:
-			return 0, SeveralAccounts, nil
+			return 0, SeveralAccounts
 		}
 	}
-	return 0, NoSuchAccount, nil
+	return 0, NoSuchAccount
+}
+
+// MatchSubscriber finds the subscriber of a single notice; see [Matcher.Match].
+func MatchSubscriber(ctx context.Context, q *Queries, n account.Notice, region string) (id int64, unallocated string, err error) {
+	m, err := NewMatcher(ctx, q, []account.Notice{n}, region)
+	if err != nil {
+		return 0, "", err
+	}
+	id, unallocated = m.Match(n)
+	return id, unallocated, nil
 }
 
 // fits returns the subscribers that a reference fits best.
-func fits(ctx context.Context, q *Queries, reference, region string) ([]int64, error) {
-	typed := strings.TrimSpace(reference)
-	if !plausible(typed) {
-		return nil, nil
-	}
-	// PPPoE user names are told apart by case, but not every telephone's keyboard can be.
-	candidates := FindAccountParams{Usernames: []string{typed, strings.ToLower(typed)}}
-	if key := account.NormalizeReference(typed); key != "" {
-		candidates.AccountKeys = []string{key}
-	}
-	if number, ok := phone.E164(typed, region); ok {
-		candidates.Phones = []string{number}
-	}
-	rows, err := q.FindAccount(ctx, candidates)
-	if err != nil {
-		return nil, err
-	}
+func (m *Matcher) fits(reference string) []int64 {
 	var ids []int64
-	for _, row := range rows {
-		if row.Rank == rows[0].Rank && !slices.Contains(ids, row.ID) {
-			ids = append(ids, row.ID)
+	rank := int32(0)
+	for _, c := range m.candidates(reference) {
+		if len(ids) > 0 && c.rank != rank {
+			break
+		}
+		rank = c.rank
+		for _, id := range m.found[c] {
+			if !slices.Contains(ids, id) {
+				ids = append(ids, id)
+			}
 		}
 	}
-	return ids, nil
+	return ids
+}
+
+// candidates lists what a reference may be, the best rank first.
+func (m *Matcher) candidates(reference string) []candidate {
+	typed := strings.TrimSpace(reference)
+	if !plausible(typed) {
+		return nil
+	}
+	var list []candidate
+	if key := account.NormalizeReference(typed); key != "" {
+		list = append(list, candidate{byAccount, key})
+	}
+	if number, ok := phone.E164(typed, m.region); ok {
+		list = append(list, candidate{byPhone, number})
+	}
+	// PPPoE user names are told apart by case, but not every telephone's keyboard can be.
+	list = append(list, candidate{byUsername, typed})
+	if lower := strings.ToLower(typed); lower != typed {
+		list = append(list, candidate{byUsername, lower})
+	}
+	return list
 }
 
 // plausible refuses what NormalizeReference would silently drop, other than separators: without its Arabic digit or
@@ -89,27 +167,24 @@ func plausible(reference string) bool {
 	return reference != ""
 }
 
-func matchPayer(ctx context.Context, q *Queries, n account.Notice) (id int64, unallocated string, err error) {
-	var ids []int64
-	switch {
-	case n.PayerPhone != "":
-		var rows []FindAccountRow
-		rows, err = q.FindAccount(ctx, FindAccountParams{Phones: []string{n.PayerPhone}})
-		for _, row := range rows {
-			ids = append(ids, row.ID)
-		}
-	case n.PayerPhoneHash != "":
-		ids, err = q.FindAccountByPhoneHash(ctx, n.PayerPhoneHash)
+func payer(n account.Notice) candidate {
+	if n.PayerPhone != "" {
+		return candidate{byPhone, n.PayerPhone}
+	}
+	return candidate{byPhoneHash, n.PayerPhoneHash}
+}
+
+func (m *Matcher) matchPayer(n account.Notice) (id int64, unallocated string) {
+	c := payer(n)
+	if c.key == "" {
+		return 0, NoReference
+	}
+	switch ids := m.found[c]; len(ids) {
+	case 0:
+		return 0, PayerHasNoAccount
+	case 1:
+		return ids[0], ""
 	default:
-		return 0, NoReference, nil
+		return 0, PayerHasSeveral
 	}
-	switch {
-	case err != nil:
-		return 0, "", fmt.Errorf("look for the account of a payer: %w", err)
-	case len(ids) == 0:
-		return 0, PayerHasNoAccount, nil
-	case len(ids) > 1:
-		return 0, PayerHasSeveral, nil
-	}
-	return ids[0], "", nil
 }

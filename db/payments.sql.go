@@ -21,53 +21,81 @@ func (q *Queries) CountUnallocated(ctx context.Context) (int64, error) {
 	return count, err
 }
 
-const insertPayment = `-- name: InsertPayment :one
+const insertPayments = `-- name: InsertPayments :many
 insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at,
     reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated)
-values ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10, $11, $12, $13, $14)
+select n.provider, n.merchant, n.transaction_id, n.delivery_id, n.amount_minor, n.currency, n.occurred_at, n.received_at,
+    n.reference, n.payer_name, n.payer_phone, n.payer_phone_hash, nullif(n.subscriber_id, 0), n.unallocated
+from (select unnest($1::text[]) as provider, unnest($2::text[]) as merchant,
+    unnest($3::text[]) as transaction_id, unnest($4::bigint[]) as delivery_id,
+    unnest($5::bigint[]) as amount_minor, unnest($6::text[]) as currency,
+    unnest($7::timestamptz[]) as occurred_at, unnest($8::timestamptz[]) as received_at,
+    unnest($9::text[]) as reference, unnest($10::text[]) as payer_name,
+    unnest($11::text[]) as payer_phone, unnest($12::text[]) as payer_phone_hash,
+    unnest($13::bigint[]) as subscriber_id, unnest($14::text[]) as unallocated) n
+order by n.provider, n.merchant, n.transaction_id
 on conflict (provider, merchant, transaction_id) do nothing
-returning id
+returning id, delivery_id, transaction_id
 `
 
-type InsertPaymentParams struct {
-	Provider       string
-	Merchant       string
-	TransactionID  string
-	DeliveryID     *int64
-	AmountMinor    int64
-	Currency       string
-	OccurredAt     time.Time
-	ReceivedAt     time.Time
-	Reference      string
-	PayerName      string
-	PayerPhone     string
-	PayerPhoneHash string
-	SubscriberID   *int64
-	Unallocated    string
+type InsertPaymentsParams struct {
+	Providers        []string
+	Merchants        []string
+	TransactionIDs   []string
+	DeliveryIDs      []int64
+	AmountsMinor     []int64
+	Currencies       []string
+	OccurredAts      []time.Time
+	ReceivedAts      []time.Time
+	PayerReferences  []string
+	PayerNames       []string
+	PayerPhones      []string
+	PayerPhoneHashes []string
+	SubscriberIDs    []int64
+	Unallocated      []string
 }
 
-// No row: this money was credited before, however often and by whatever door it is told again.
-func (q *Queries) InsertPayment(ctx context.Context, arg InsertPaymentParams) (int64, error) {
-	row := q.db.QueryRow(ctx, insertPayment,
-		arg.Provider,
-		arg.Merchant,
-		arg.TransactionID,
-		arg.DeliveryID,
-		arg.AmountMinor,
-		arg.Currency,
-		arg.OccurredAt,
-		arg.ReceivedAt,
-		arg.Reference,
-		arg.PayerName,
-		arg.PayerPhone,
-		arg.PayerPhoneHash,
-		arg.SubscriberID,
+type InsertPaymentsRow struct {
+	ID            int64
+	DeliveryID    *int64
+	TransactionID string
+}
+
+// What is not returned was credited before, however often and by whatever door it is told again. In the order of the
+// money key, so that two transactions with the same payments do not hold each other up for ever.
+func (q *Queries) InsertPayments(ctx context.Context, arg InsertPaymentsParams) ([]InsertPaymentsRow, error) {
+	rows, err := q.db.Query(ctx, insertPayments,
+		arg.Providers,
+		arg.Merchants,
+		arg.TransactionIDs,
+		arg.DeliveryIDs,
+		arg.AmountsMinor,
+		arg.Currencies,
+		arg.OccurredAts,
+		arg.ReceivedAts,
+		arg.PayerReferences,
+		arg.PayerNames,
+		arg.PayerPhones,
+		arg.PayerPhoneHashes,
+		arg.SubscriberIDs,
 		arg.Unallocated,
 	)
-	var id int64
-	err := row.Scan(&id)
-	return id, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []InsertPaymentsRow
+	for rows.Next() {
+		var i InsertPaymentsRow
+		if err := rows.Scan(&i.ID, &i.DeliveryID, &i.TransactionID); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const paymentsOf = `-- name: PaymentsOf :many

@@ -60,18 +60,29 @@ func (q *Queries) CountUnconfirmed(ctx context.Context) ([]CountUnconfirmedRow, 
 	return items, nil
 }
 
-const linkAction = `-- name: LinkAction :exec
-insert into action_provisions (action_id, provision_id, gen) values ($1, $2, $3)
+const linkActions = `-- name: LinkActions :exec
+insert into action_provisions (action_id, provision_id, gen)
+select unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[])
 `
 
-type LinkActionParams struct {
-	ActionID    int64
-	ProvisionID int64
-	Gen         int64
+type LinkActionsParams struct {
+	ActionIDs    []int64
+	ProvisionIDs []int64
+	Gens         []int64
 }
 
-func (q *Queries) LinkAction(ctx context.Context, arg LinkActionParams) error {
-	_, err := q.db.Exec(ctx, linkAction, arg.ActionID, arg.ProvisionID, arg.Gen)
+func (q *Queries) LinkActions(ctx context.Context, arg LinkActionsParams) error {
+	_, err := q.db.Exec(ctx, linkActions, arg.ActionIDs, arg.ProvisionIDs, arg.Gens)
+	return err
+}
+
+const lockProvisions = `-- name: LockProvisions :exec
+select id from provisions where id = any($1::bigint[]) order by router_id, username for update
+`
+
+// For update, in the order of router and user name: a payment may be changing what is wanted of several at the moment.
+func (q *Queries) LockProvisions(ctx context.Context, ids []int64) error {
+	_, err := q.db.Exec(ctx, lockProvisions, ids)
 	return err
 }
 
@@ -155,6 +166,51 @@ func (q *Queries) ProvisionOf(ctx context.Context, arg ProvisionOfParams) (Provi
 	return i, err
 }
 
+const provisionsOf = `-- name: ProvisionsOf :many
+select p.id, p.router_id, p.username, p.want_gen, p.done_gen
+from provisions p join (select unnest($1::bigint[]) as router_id, unnest($2::text[]) as username) n
+    on p.router_id = n.router_id and p.username = n.username
+`
+
+type ProvisionsOfParams struct {
+	RouterIDs []int64
+	Usernames []string
+}
+
+type ProvisionsOfRow struct {
+	ID       int64
+	RouterID int64
+	Username string
+	WantGen  int64
+	DoneGen  int64
+}
+
+func (q *Queries) ProvisionsOf(ctx context.Context, arg ProvisionsOfParams) ([]ProvisionsOfRow, error) {
+	rows, err := q.db.Query(ctx, provisionsOf, arg.RouterIDs, arg.Usernames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ProvisionsOfRow
+	for rows.Next() {
+		var i ProvisionsOfRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.RouterID,
+			&i.Username,
+			&i.WantGen,
+			&i.DoneGen,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const unconfirmedProvisions = `-- name: UnconfirmedProvisions :many
 select p.id, p.username, p.state, p.rate, p.pool, p.address, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
     s.id as subscriber_id, s.password_sealed
@@ -219,50 +275,77 @@ func (q *Queries) UnconfirmedProvisions(ctx context.Context, arg UnconfirmedProv
 	return items, nil
 }
 
-const wantLine = `-- name: WantLine :one
+const wantLines = `-- name: WantLines :many
 insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, credential_gen, wanted_at)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9::timestamptz)
+select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.credential_gen, $1::timestamptz
+from (select unnest($2::bigint[]) as router_id, unnest($3::text[]) as username,
+    unnest($4::bigint[]) as subscriber_id, unnest($5::text[]) as state, unnest($6::text[]) as rate,
+    unnest($7::text[]) as pool, unnest($8::text[]) as address,
+    unnest($9::bigint[]) as credential_gen) n
+order by n.router_id, n.username
 on conflict (router_id, username) do update set
     subscriber_id = excluded.subscriber_id, state = excluded.state, rate = excluded.rate, pool = excluded.pool,
     address = excluded.address, credential_gen = excluded.credential_gen,
     want_gen = p.want_gen + 1, wanted_at = excluded.wanted_at, attempts = 0, next_try_at = null
 where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.credential_gen) is distinct from
     (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.credential_gen)
-returning id, want_gen, done_gen
+returning id, router_id, username, want_gen, done_gen
 `
 
-type WantLineParams struct {
-	RouterID      int64
-	Username      string
-	SubscriberID  *int64
-	State         string
-	Rate          string
-	Pool          string
-	Address       string
-	CredentialGen int64
-	Now           time.Time
+type WantLinesParams struct {
+	Now            time.Time
+	RouterIDs      []int64
+	Usernames      []string
+	SubscriberIDs  []int64
+	States         []string
+	Rates          []string
+	Pools          []string
+	Addresses      []string
+	CredentialGens []int64
 }
 
-type WantLineRow struct {
-	ID      int64
-	WantGen int64
-	DoneGen int64
+type WantLinesRow struct {
+	ID       int64
+	RouterID int64
+	Username string
+	WantGen  int64
+	DoneGen  int64
 }
 
-// Sets what a router should hold. The generation grows only when that differs from what was wanted before.
-func (q *Queries) WantLine(ctx context.Context, arg WantLineParams) (WantLineRow, error) {
-	row := q.db.QueryRow(ctx, wantLine,
-		arg.RouterID,
-		arg.Username,
-		arg.SubscriberID,
-		arg.State,
-		arg.Rate,
-		arg.Pool,
-		arg.Address,
-		arg.CredentialGen,
+// Sets what routers should hold. A generation grows only when that differs from what was wanted before; such a row alone
+// is returned. In the order of router and user name, as everything that locks provisions.
+func (q *Queries) WantLines(ctx context.Context, arg WantLinesParams) ([]WantLinesRow, error) {
+	rows, err := q.db.Query(ctx, wantLines,
 		arg.Now,
+		arg.RouterIDs,
+		arg.Usernames,
+		arg.SubscriberIDs,
+		arg.States,
+		arg.Rates,
+		arg.Pools,
+		arg.Addresses,
+		arg.CredentialGens,
 	)
-	var i WantLineRow
-	err := row.Scan(&i.ID, &i.WantGen, &i.DoneGen)
-	return i, err
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WantLinesRow
+	for rows.Next() {
+		var i WantLinesRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.RouterID,
+			&i.Username,
+			&i.WantGen,
+			&i.DoneGen,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

@@ -150,64 +150,48 @@ func (q *Queries) DueAccounts(ctx context.Context, arg DueAccountsParams) ([]Due
 	return items, nil
 }
 
-const findAccount = `-- name: FindAccount :many
-select id, 1::int as rank from subscribers where account_key = any($1::text[])
+const findAccounts = `-- name: FindAccounts :many
+select id, 1::int as rank, account_key as key from subscribers where account_key = any($1::text[])
 union all
-select id, 2::int from subscribers where phone = any($2::text[])
+select id, 2::int, phone from subscribers where phone = any($2::text[]) and phone <> ''
 union all
-select id, 3::int from subscribers where username = any($3::text[])
-order by 2, 1 limit 20
+select id, 3::int, username from subscribers where username = any($3::text[])
+union all
+select id, 4::int, phone_hash from subscribers where phone_hash = any($4::text[]) and phone_hash is not null
 `
 
-type FindAccountParams struct {
+type FindAccountsParams struct {
 	AccountKeys []string
 	Phones      []string
 	Usernames   []string
+	PhoneHashes []string
 }
 
-type FindAccountRow struct {
+type FindAccountsRow struct {
 	ID   int64
 	Rank int32
+	Key  string
 }
 
-// Whom a payer may mean. rank says how: 1 account number, 2 phone, 3 user name.
-func (q *Queries) FindAccount(ctx context.Context, arg FindAccountParams) ([]FindAccountRow, error) {
-	rows, err := q.db.Query(ctx, findAccount, arg.AccountKeys, arg.Phones, arg.Usernames)
+// Whom payers may mean. rank says how: 1 account number, 2 phone, 3 user name, 4 hash of the phone; key is what was found.
+func (q *Queries) FindAccounts(ctx context.Context, arg FindAccountsParams) ([]FindAccountsRow, error) {
+	rows, err := q.db.Query(ctx, findAccounts,
+		arg.AccountKeys,
+		arg.Phones,
+		arg.Usernames,
+		arg.PhoneHashes,
+	)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []FindAccountRow
+	var items []FindAccountsRow
 	for rows.Next() {
-		var i FindAccountRow
-		if err := rows.Scan(&i.ID, &i.Rank); err != nil {
+		var i FindAccountsRow
+		if err := rows.Scan(&i.ID, &i.Rank, &i.Key); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const findAccountByPhoneHash = `-- name: FindAccountByPhoneHash :many
-select id from subscribers where phone_hash = $1::text limit 2
-`
-
-func (q *Queries) FindAccountByPhoneHash(ctx context.Context, phoneHash string) ([]int64, error) {
-	rows, err := q.db.Query(ctx, findAccountByPhoneHash, phoneHash)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []int64
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			return nil, err
-		}
-		items = append(items, id)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -290,60 +274,75 @@ func (q *Queries) ListSubscribers(ctx context.Context, arg ListSubscribersParams
 	return items, nil
 }
 
-const lockAccount = `-- name: LockAccount :one
+const lockAccounts = `-- name: LockAccounts :many
 select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
-where s.id = $1
+where s.id = any($1::bigint[])
+order by s.id
 for update of s
 `
 
-type LockAccountRow struct {
+type LockAccountsRow struct {
 	Subscriber Subscriber
 	Plan       Plan
 }
 
-// For update: the commands of one account are applied one after the other.
-func (q *Queries) LockAccount(ctx context.Context, id int64) (LockAccountRow, error) {
-	row := q.db.QueryRow(ctx, lockAccount, id)
-	var i LockAccountRow
-	err := row.Scan(
-		&i.Subscriber.ID,
-		&i.Subscriber.Account,
-		&i.Subscriber.AccountKey,
-		&i.Subscriber.Name,
-		&i.Subscriber.Phone,
-		&i.Subscriber.PhoneHash,
-		&i.Subscriber.Email,
-		&i.Subscriber.Address,
-		&i.Subscriber.RouterID,
-		&i.Subscriber.Username,
-		&i.Subscriber.PasswordSealed,
-		&i.Subscriber.CredentialGen,
-		&i.Subscriber.FixedAddress,
-		&i.Subscriber.PlanID,
-		&i.Subscriber.Currency,
-		&i.Subscriber.BalanceMinor,
-		&i.Subscriber.ExpiresAt,
-		&i.Subscriber.AnchorDay,
-		&i.Subscriber.GraceUntil,
-		&i.Subscriber.SuspendedAt,
-		&i.Subscriber.SuspensionCategory,
-		&i.Subscriber.SuspensionReason,
-		&i.Subscriber.DueAt,
-		&i.Subscriber.CreatedAt,
-		&i.Plan.ID,
-		&i.Plan.Name,
-		&i.Plan.Rate,
-		&i.Plan.DurationCount,
-		&i.Plan.DurationUnit,
-		&i.Plan.PriceMinor,
-		&i.Plan.Currency,
-		&i.Plan.OnExpiry,
-		&i.Plan.Pool,
-		&i.Plan.ArchivedAt,
-		&i.Plan.CreatedAt,
-	)
-	return i, err
+// For update: the commands of one account are applied one after the other. In the order of their ids, so that two
+// transactions that want several of the same accounts do not hold each other up for ever.
+func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccountsRow, error) {
+	rows, err := q.db.Query(ctx, lockAccounts, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockAccountsRow
+	for rows.Next() {
+		var i LockAccountsRow
+		if err := rows.Scan(
+			&i.Subscriber.ID,
+			&i.Subscriber.Account,
+			&i.Subscriber.AccountKey,
+			&i.Subscriber.Name,
+			&i.Subscriber.Phone,
+			&i.Subscriber.PhoneHash,
+			&i.Subscriber.Email,
+			&i.Subscriber.Address,
+			&i.Subscriber.RouterID,
+			&i.Subscriber.Username,
+			&i.Subscriber.PasswordSealed,
+			&i.Subscriber.CredentialGen,
+			&i.Subscriber.FixedAddress,
+			&i.Subscriber.PlanID,
+			&i.Subscriber.Currency,
+			&i.Subscriber.BalanceMinor,
+			&i.Subscriber.ExpiresAt,
+			&i.Subscriber.AnchorDay,
+			&i.Subscriber.GraceUntil,
+			&i.Subscriber.SuspendedAt,
+			&i.Subscriber.SuspensionCategory,
+			&i.Subscriber.SuspensionReason,
+			&i.Subscriber.DueAt,
+			&i.Subscriber.CreatedAt,
+			&i.Plan.ID,
+			&i.Plan.Name,
+			&i.Plan.Rate,
+			&i.Plan.DurationCount,
+			&i.Plan.DurationUnit,
+			&i.Plan.PriceMinor,
+			&i.Plan.Currency,
+			&i.Plan.OnExpiry,
+			&i.Plan.Pool,
+			&i.Plan.ArchivedAt,
+			&i.Plan.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const nextSubscriberID = `-- name: NextSubscriberID :one
@@ -358,33 +357,41 @@ func (q *Queries) NextSubscriberID(ctx context.Context) (int64, error) {
 }
 
 const saveFacts = `-- name: SaveFacts :exec
-update subscribers set expires_at = $1, anchor_day = $2, grace_until = $3,
-    suspended_at = $4, suspension_category = $5, suspension_reason = $6,
-    due_at = $7
-where id = $8
+update subscribers s set
+    expires_at = nullif(f.expires_at, timestamptz '0001-01-01 00:00:00Z'), anchor_day = nullif(f.anchor_day, 0),
+    grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
+    suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
+    suspension_category = nullif(f.suspension_category, ''), suspension_reason = f.suspension_reason,
+    due_at = nullif(f.due_at, timestamptz '0001-01-01 00:00:00Z')
+from (select unnest($1::bigint[]) as id, unnest($2::timestamptz[]) as expires_at,
+    unnest($3::smallint[]) as anchor_day, unnest($4::timestamptz[]) as grace_until,
+    unnest($5::timestamptz[]) as suspended_at, unnest($6::text[]) as suspension_category,
+    unnest($7::text[]) as suspension_reason, unnest($8::timestamptz[]) as due_at) f
+where s.id = f.id
 `
 
 type SaveFactsParams struct {
-	ExpiresAt          *time.Time
-	AnchorDay          *int16
-	GraceUntil         *time.Time
-	SuspendedAt        *time.Time
-	SuspensionCategory *string
-	SuspensionReason   string
-	DueAt              *time.Time
-	ID                 int64
+	IDs                  []int64
+	ExpiresAts           []time.Time
+	AnchorDays           []int16
+	GraceUntils          []time.Time
+	SuspendedAts         []time.Time
+	SuspensionCategories []string
+	SuspensionReasons    []string
+	DueAts               []time.Time
 }
 
+// The zero instant stands for none.
 func (q *Queries) SaveFacts(ctx context.Context, arg SaveFactsParams) error {
 	_, err := q.db.Exec(ctx, saveFacts,
-		arg.ExpiresAt,
-		arg.AnchorDay,
-		arg.GraceUntil,
-		arg.SuspendedAt,
-		arg.SuspensionCategory,
-		arg.SuspensionReason,
-		arg.DueAt,
-		arg.ID,
+		arg.IDs,
+		arg.ExpiresAts,
+		arg.AnchorDays,
+		arg.GraceUntils,
+		arg.SuspendedAts,
+		arg.SuspensionCategories,
+		arg.SuspensionReasons,
+		arg.DueAts,
 	)
 	return err
 }

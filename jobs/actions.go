@@ -44,8 +44,8 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 			if err != nil {
 				return err
 			}
-			deed := db.Deed{Kind: row.Kind, Actor: row.Actor, ActionID: row.ID, AcceptedAt: row.AcceptedAt}
-			s, err := db.SaveChange(ctx, tx, change, deed, w.Clock.Now())
+			deed := db.Deed{Change: change, Kind: row.Kind, Actor: row.Actor, ActionID: row.ID, AcceptedAt: row.AcceptedAt}
+			s, err := db.SaveChange(ctx, tx, deed, w.Clock.Now())
 			if err != nil {
 				return err
 			}
@@ -59,9 +59,7 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 		return err
 	}
 	w.Checkpoint("action: committed")
-	for _, s := range saved {
-		w.ringFor(ctx, s)
-	}
+	w.ringFor(ctx, saved)
 	return nil
 }
 

@@ -55,14 +55,11 @@ func (w *Worker) store(ctx context.Context, row db.Router, o outcome) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	now := w.Clock.Now()
-	ids, gens := o.confirmed()
+	ids, _ := o.confirmed()
 	var confirmed []db.ConfirmActionsRow
 	err := db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		err := db.Pipelined(ctx, tx, func(q *db.Queries) error { return w.storeEach(ctx, q, row, o, now) })
 		if err != nil || len(ids) == 0 {
-			return err
-		}
-		if err := q.ConfirmProvisions(ctx, db.ConfirmProvisionsParams{IDs: ids, Gens: gens, Now: now}); err != nil {
 			return err
 		}
 		confirmed, err = q.ConfirmActions(ctx, db.ConfirmActionsParams{ProvisionIDs: ids, Now: now})
@@ -86,6 +83,13 @@ func (w *Worker) store(ctx context.Context, row db.Router, o outcome) error {
 }
 
 func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o outcome, now time.Time) error {
+	ids := make([]int64, len(o.results))
+	for i := range ids {
+		ids[i] = o.batch[i].ID
+	}
+	if err := q.LockProvisions(ctx, ids); err != nil {
+		return err
+	}
 	for i, result := range o.results {
 		if result == nil {
 			continue
@@ -94,6 +98,11 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 		if err := q.ProvisionFailed(ctx, db.ProvisionFailedParams{
 			ID: p.ID, Gen: p.WantGen, NextTryAt: now.Add(backoff(int(p.Attempts))), LastError: result.Error(),
 		}); err != nil {
+			return err
+		}
+	}
+	if confirmed, gens := o.confirmed(); len(confirmed) > 0 {
+		if err := q.ConfirmProvisions(ctx, db.ConfirmProvisionsParams{IDs: confirmed, Gens: gens, Now: now}); err != nil {
 			return err
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -12,60 +13,94 @@ import (
 	"qserve/db"
 )
 
-// processDelivery turns one stored webhook into payments: parse, find the account, apply, store, all in one transaction
-// with the mark that the delivery is processed.
+const (
+	// backlogAge is how long a delivery must have waited for the worker to believe that others wait too.
+	backlogAge = 25 * time.Millisecond
+	// together is how many deliveries are then processed in one transaction.
+	together = 48
+)
+
+// processDelivery turns a stored webhook into payments: parse, find the accounts, apply, store, all in one transaction
+// with the mark that it is processed. Where a backlog waits it takes some of the others along; their tasks then find
+// nothing left to do. When that fails, it processes its own alone, so that no delivery can spoil another.
 func (w *Worker) processDelivery(ctx context.Context, id int64) error {
+	took, err := w.processDeliveries(ctx, id, together)
+	if err != nil && took > 1 {
+		_, err = w.processDeliveries(ctx, id, 1)
+	}
+	var unusable permanent
+	if err != nil && !errors.As(err, &unusable) {
+		w.noteFailure(ctx, id, err)
+	}
+	return err
+}
+
+// processDeliveries processes one delivery and up to most-1 others that wait, and returns how many it took on.
+func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (took int, err error) {
 	var saved []db.Saved
+	var claims []claim
 	var unusable error
 	w.Checkpoint("delivery: begin")
-	err := db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
-		d, err := q.LockDelivery(ctx, id)
-		if errors.Is(err, pgx.ErrNoRows) {
-			return nil // somebody else has processed it
+	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
+		deliveries, err := w.lockDeliveries(ctx, q, id, most)
+		took = len(deliveries)
+		if err != nil || took == 0 {
+			return err
 		}
-		if err != nil {
-			return fmt.Errorf("lock delivery %d: %w", id, err)
-		}
-		notices, err := w.Parse(d.SourceKind, d.Call, d.Body, d.Merchant, d.Currency)
-		if err != nil {
-			unusable = Permanent(fmt.Errorf("delivery %d of source %q: %w", id, d.SourceName, err))
-			return w.finish(ctx, q, id, "failed", err.Error())
-		}
-		state := "ignored"
-		for _, n := range notices {
-			if n.Kind != account.PaymentReceived {
-				continue
+		var done db.FinishDeliveriesParams
+		for _, d := range deliveries {
+			notices, err := w.Parse(d.SourceKind, d.Call, d.Body, d.Merchant, d.Currency)
+			if err != nil && d.ID != id {
+				continue // left to its own task, which a person will find in the dashboard
 			}
-			state = "processed"
-			s, err := w.credit(ctx, tx, d, n)
+			state, problem := "ignored", ""
 			if err != nil {
-				return err
+				unusable = Permanent(fmt.Errorf("delivery %d of source %q: %w", id, d.SourceName, err))
+				state, problem = "failed", err.Error()
 			}
-			saved = append(saved, s)
+			for _, n := range notices {
+				if n.Kind == account.PaymentReceived {
+					state = "processed"
+					claims = append(claims, claim{delivery: d, notice: n})
+				}
+			}
+			done.IDs, done.States, done.Problems = append(done.IDs, d.ID), append(done.States, state), append(done.Problems, problem)
 		}
-		if err := w.finish(ctx, q, id, state, ""); err != nil {
+		done.Now = w.Clock.Now()
+		saved, err = w.credit(ctx, tx, claims, func(q *db.Queries) error { return q.FinishDeliveries(ctx, done) })
+		if err != nil {
 			return err
 		}
 		w.Checkpoint("delivery: before commit")
 		return nil
 	})
 	if err != nil {
-		w.noteFailure(ctx, id, err)
-		return err
+		return took, err
 	}
 	w.Checkpoint("delivery: committed")
-	for _, s := range saved {
-		w.ringFor(ctx, s)
+	for _, c := range claims {
+		w.tell(c)
 	}
-	return unusable
+	w.ringFor(ctx, saved)
+	return took, unusable
 }
 
-func (w *Worker) finish(ctx context.Context, q *db.Queries, id int64, state, problem string) error {
-	err := q.FinishDelivery(ctx, db.FinishDeliveryParams{ID: id, State: state, LastError: problem, Now: w.Clock.Now()})
+func (w *Worker) lockDeliveries(ctx context.Context, q *db.Queries, id int64, most int32) ([]db.LockDeliveryRow, error) {
+	deliveries, err := q.LockDelivery(ctx, id)
 	if err != nil {
-		return fmt.Errorf("mark delivery %d as %s: %w", id, state, err)
+		return nil, fmt.Errorf("lock delivery %d: %w", id, err)
 	}
-	return nil
+	if len(deliveries) == 0 || most == 1 || w.Clock.Now().Sub(deliveries[0].ReceivedAt) < backlogAge {
+		return deliveries, nil
+	}
+	more, err := q.LockMoreDeliveries(ctx, db.LockMoreDeliveriesParams{Beside: id, Most: most - 1})
+	if err != nil {
+		return nil, fmt.Errorf("lock deliveries beside %d: %w", id, err)
+	}
+	for _, d := range more {
+		deliveries = append(deliveries, db.LockDeliveryRow(d))
+	}
+	return deliveries, nil
 }
 
 // noteFailure writes the reason beside the work, where it outlives Redis. That it may fail too is no news.
@@ -75,81 +110,14 @@ func (w *Worker) noteFailure(ctx context.Context, id int64, reason error) {
 	_ = db.New(w.Pool).DeliveryFailed(ctx, db.DeliveryFailedParams{ID: id, LastError: reason.Error()})
 }
 
-// credit books one payment, at most once for ever. Money that belongs to nobody known waits as unallocated.
-func (w *Worker) credit(ctx context.Context, tx pgx.Tx, d db.LockDeliveryRow, n account.Notice) (db.Saved, error) {
-	q, now := db.New(tx), w.Clock.Now()
-	subscriber, unallocated, err := db.MatchSubscriber(ctx, q, n, w.Region)
-	if err != nil {
-		return db.Saved{}, fmt.Errorf("find the account of delivery %d: %w", d.ID, err)
-	}
-	var change account.Change
-	if unallocated == "" {
-		change, unallocated, err = w.pay(ctx, q, subscriber, d, n, now)
-		if err != nil {
-			return db.Saved{}, err
+// ringFor rings for what stored changes left to do, once for each router.
+func (w *Worker) ringFor(ctx context.Context, saved []db.Saved) {
+	var routers []int64
+	for _, s := range saved {
+		if s.RouterID != 0 && !slices.Contains(routers, s.RouterID) {
+			routers = append(routers, s.RouterID)
+			w.Bell.RingRouter(ctx, s.RouterID)
 		}
+		w.Bell.RingDue(ctx, s.SubscriberID, s.DueAt, w.Clock.Now())
 	}
-	if n.OccurredAt.IsZero() {
-		n.OccurredAt = d.ReceivedAt // the provider's own time could not be read
-	}
-	payment := db.InsertPaymentParams{
-		Provider: d.SourceKind, Merchant: n.Merchant, TransactionID: n.TransactionID, DeliveryID: &d.ID,
-		AmountMinor: n.Amount.Minor, Currency: n.Amount.Currency, OccurredAt: n.OccurredAt, ReceivedAt: d.ReceivedAt,
-		PayerName: n.PayerName, PayerPhone: n.PayerPhone, PayerPhoneHash: n.PayerPhoneHash, Unallocated: unallocated,
-	}
-	if len(n.References) > 0 {
-		payment.Reference = n.References[0]
-	}
-	if unallocated == "" {
-		payment.SubscriberID = &subscriber
-	}
-	id, err := q.InsertPayment(ctx, payment)
-	if errors.Is(err, pgx.ErrNoRows) {
-		w.metrics.payment("repeated")
-		return db.Saved{}, nil
-	}
-	if err != nil {
-		return db.Saved{}, fmt.Errorf("book the payment of delivery %d: %w", d.ID, err)
-	}
-	if unallocated != "" {
-		w.metrics.payment("unallocated")
-		w.Log.Info("payment is unallocated", "delivery", d.ID, "source", d.SourceName, "payment", id)
-		return db.Saved{}, nil
-	}
-	saved, err := db.SaveChange(ctx, tx, change, db.Deed{
-		Kind: "payment", Actor: d.SourceName, AcceptedAt: d.ReceivedAt, PaymentID: &id,
-	}, now)
-	if err != nil {
-		return db.Saved{}, err
-	}
-	w.metrics.payment("credited")
-	w.Log.Info("payment credited", "delivery", d.ID, "source", d.SourceName, "subscriber", subscriber, "action", saved.ActionID)
-	return saved, nil
-}
-
-// pay applies the payment to the locked account. A refusal is no error: the money waits for a person, who is told why.
-func (w *Worker) pay(
-	ctx context.Context, q *db.Queries, subscriber int64, d db.LockDeliveryRow, n account.Notice, now time.Time,
-) (change account.Change, unallocated string, err error) {
-	locked, err := db.LockAccountFacts(ctx, q, subscriber)
-	if errors.Is(err, db.ErrNoAccount) {
-		return account.Change{}, "the account was deleted at that moment", nil
-	}
-	if err != nil {
-		return account.Change{}, "", err
-	}
-	command := account.Pay{Amount: n.Amount, Receipt: n.TransactionID, Via: d.SourceName}
-	change, err = account.Apply(locked.Account, command, now, w.Zone)
-	if refused, ok := errors.AsType[*account.Refused](err); ok {
-		return account.Change{}, refused.Reason, nil
-	}
-	return change, "", err
-}
-
-// ringFor rings for what a stored change left to do.
-func (w *Worker) ringFor(ctx context.Context, s db.Saved) {
-	if s.RouterID != 0 {
-		w.Bell.RingRouter(ctx, s.RouterID)
-	}
-	w.Bell.RingDue(ctx, s.SubscriberID, s.DueAt, w.Clock.Now())
 }

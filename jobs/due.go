@@ -27,7 +27,7 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 			return err
 		}
 		if dueAt.IsZero() {
-			w.ringFor(ctx, saved)
+			w.ringFor(ctx, []db.Saved{saved})
 			return nil
 		}
 		// Somebody paid, or the task is early: a far due time has another task, or will get one from the sweep.
@@ -60,7 +60,7 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 		if err != nil {
 			return err
 		}
-		saved, err = db.SaveChange(ctx, tx, change, db.Deed{Kind: "expire", Actor: "clock", AcceptedAt: locked.DueAt}, now)
+		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "expire", Actor: "clock", AcceptedAt: locked.DueAt}, now)
 		w.Checkpoint("due: before commit")
 		return err
 	})

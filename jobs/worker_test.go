@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +168,13 @@ func TestOutcomes_AreCountedByKind(t *testing.T) {
 func TestWaitingWork_IsReadFromTheDatabaseAtEachScrape(t *testing.T) {
 	t.Parallel()
 	o := setup(t)
-	none := o.measured()
+	// waits is what is read from the database; the counters beside it are the worker's own.
+	waits := func() map[string]float64 {
+		all := o.measured()
+		maps.DeleteFunc(all, func(name string, _ float64) bool { return strings.Contains(name, "_total") })
+		return all
+	}
+	none := waits()
 	if diff := cmp.Diff(map[string]float64{"qserve_waiting_deliveries": 0, "qserve_unallocated_payments": 0}, none); diff != "" {
 		t.Errorf("of an idle system (-want +got):\n%s", diff)
 	}
@@ -176,7 +183,7 @@ func TestWaitingWork_IsReadFromTheDatabaseAtEachScrape(t *testing.T) {
 	o.provision(o.router, time.Now().Add(-time.Hour))
 	o.exec(`insert into payments (provider, merchant, transaction_id, amount_minor, currency, occurred_at, received_at, unallocated)
 		values ('mpesa', '1', 'A', 5, 'KES', now(), now(), 'no such account')`)
-	got := o.measured()
+	got := waits()
 	if age := got["qserve_unconfirmed_oldest_seconds router=Kilimani"]; age < 3600 {
 		t.Errorf("the oldest is %v seconds old", age)
 	}

@@ -3,6 +3,16 @@ insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at, 
 values (@kind, @subscriber_id, @actor, @arguments, @state, @accepted_at, @applied_at)
 returning id;
 
+-- name: InsertAppliedActions :many
+-- Actions that are applied in the transaction that writes them.
+insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at)
+select n.kind, n.subscriber_id, n.actor, 'applied', n.accepted_at, @now::timestamptz
+from (select generate_subscripts(@kinds::text[], 1) as i, unnest(@kinds::text[]) as kind,
+    unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@actors::text[]) as actor,
+    unnest(@accepted_ats::timestamptz[]) as accepted_at) n
+order by n.i
+returning id, subscriber_id;
+
 -- name: AcceptedActions :many
 -- The waiting commands of one subscriber, in the order they were given. Called under the lock of the account.
 select * from actions where subscriber_id = @subscriber_id and state = 'accepted' order by id;
@@ -10,12 +20,12 @@ select * from actions where subscriber_id = @subscriber_id and state = 'accepted
 -- name: SubscriberOfAction :one
 select subscriber_id from actions where id = @id and state = 'accepted';
 
--- name: ActionApplied :exec
-update actions set state = 'applied', applied_at = @now::timestamptz where id = @id;
+-- name: ActionsApplied :exec
+update actions set state = 'applied', applied_at = @now::timestamptz where id = any(@ids::bigint[]) and state = 'accepted';
 
--- name: ConfirmAction :exec
--- An action that changed nothing on a router is confirmed as soon as it is applied.
-update actions set state = 'confirmed', confirmed_at = @now::timestamptz where id = @id and state = 'applied';
+-- name: ConfirmAtOnce :exec
+-- Actions that changed nothing on a router are confirmed as soon as they are applied.
+update actions set state = 'confirmed', confirmed_at = @now::timestamptz where id = any(@ids::bigint[]) and state = 'applied';
 
 -- name: ActionRefused :exec
 update actions set state = 'refused', refusal = @refusal where id = @id and state = 'accepted';

@@ -6,17 +6,27 @@ select unnest(@source_ids::bigint[]), unnest(@delivery_keys::text[]), unnest(@di
 on conflict (source_id, delivery_key) do nothing
 returning id, source_id, delivery_key;
 
--- name: LockDelivery :one
--- For update: two workers may hold the same task after a crash, and one of them must wait and then see it processed.
+-- name: LockDelivery :many
+-- For update: a task may come twice. One that is locked is in somebody's hands, and is skipped.
 select d.id, d.source_id, d.call, d.body, d.received_at, d.attempts,
     s.kind as source_kind, s.name as source_name, s.merchant, s.currency
 from deliveries d join payment_sources s on s.id = d.source_id
 where d.id = @id and d.processed_at is null
-for update of d;
+for update of d skip locked;
 
--- name: FinishDelivery :exec
-update deliveries set state = @state, last_error = @last_error, attempts = attempts + 1, processed_at = @now::timestamptz
-where id = @id;
+-- name: LockMoreDeliveries :many
+-- The oldest that wait, to be processed together with one that does. Those that failed before are left to themselves.
+select d.id, d.source_id, d.call, d.body, d.received_at, d.attempts,
+    s.kind as source_kind, s.name as source_name, s.merchant, s.currency
+from deliveries d join payment_sources s on s.id = d.source_id
+where d.processed_at is null and d.attempts = 0 and d.id <> @beside
+order by d.id limit @most
+for update of d skip locked;
+
+-- name: FinishDeliveries :exec
+update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = @now::timestamptz
+from (select unnest(@ids::bigint[]) as id, unnest(@states::text[]) as state, unnest(@problems::text[]) as problem) f
+where d.id = f.id;
 
 -- name: DeliveryFailed :exec
 update deliveries set attempts = attempts + 1, last_error = @last_error where id = @id and processed_at is null;

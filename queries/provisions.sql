@@ -1,20 +1,32 @@
--- name: WantLine :one
--- Sets what a router should hold. The generation grows only when that differs from what was wanted before.
+-- name: WantLines :many
+-- Sets what routers should hold. A generation grows only when that differs from what was wanted before; such a row alone
+-- is returned. In the order of router and user name, as everything that locks provisions.
 insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, credential_gen, wanted_at)
-values (@router_id, @username, @subscriber_id, @state, @rate, @pool, @address, @credential_gen, @now::timestamptz)
+select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.credential_gen, @now::timestamptz
+from (select unnest(@router_ids::bigint[]) as router_id, unnest(@usernames::text[]) as username,
+    unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@states::text[]) as state, unnest(@rates::text[]) as rate,
+    unnest(@pools::text[]) as pool, unnest(@addresses::text[]) as address,
+    unnest(@credential_gens::bigint[]) as credential_gen) n
+order by n.router_id, n.username
 on conflict (router_id, username) do update set
     subscriber_id = excluded.subscriber_id, state = excluded.state, rate = excluded.rate, pool = excluded.pool,
     address = excluded.address, credential_gen = excluded.credential_gen,
     want_gen = p.want_gen + 1, wanted_at = excluded.wanted_at, attempts = 0, next_try_at = null
 where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.credential_gen) is distinct from
     (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.credential_gen)
-returning id, want_gen, done_gen;
+returning id, router_id, username, want_gen, done_gen;
+
+-- name: ProvisionsOf :many
+select p.id, p.router_id, p.username, p.want_gen, p.done_gen
+from provisions p join (select unnest(@router_ids::bigint[]) as router_id, unnest(@usernames::text[]) as username) n
+    on p.router_id = n.router_id and p.username = n.username;
 
 -- name: ProvisionOf :one
 select id, want_gen, done_gen from provisions where router_id = @router_id and username = @username;
 
--- name: LinkAction :exec
-insert into action_provisions (action_id, provision_id, gen) values (@action_id, @provision_id, @gen);
+-- name: LinkActions :exec
+insert into action_provisions (action_id, provision_id, gen)
+select unnest(@action_ids::bigint[]), unnest(@provision_ids::bigint[]), unnest(@gens::bigint[]);
 
 -- name: UnconfirmedProvisions :many
 -- What a router still has to be driven to, oldest first, with the password to write.
@@ -24,6 +36,10 @@ from provisions p left join subscribers s on s.id = p.subscriber_id
 where p.router_id = @router_id and p.done_gen < p.want_gen
   and (p.next_try_at is null or p.next_try_at <= @now::timestamptz)
 order by p.wanted_at limit @most;
+
+-- name: LockProvisions :exec
+-- For update, in the order of router and user name: a payment may be changing what is wanted of several at the moment.
+select id from provisions where id = any(@ids::bigint[]) order by router_id, username for update;
 
 -- name: ConfirmProvisions :exec
 -- The generation that was confirmed, which may be older than the one that is wanted by now.

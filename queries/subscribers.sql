@@ -9,30 +9,38 @@ returning id;
 -- name: NextSubscriberID :one
 select nextval(pg_get_serial_sequence('subscribers', 'id'))::bigint;
 
--- name: FindAccount :many
--- Whom a payer may mean. rank says how: 1 account number, 2 phone, 3 user name.
-select id, 1::int as rank from subscribers where account_key = any(@account_keys::text[])
+-- name: FindAccounts :many
+-- Whom payers may mean. rank says how: 1 account number, 2 phone, 3 user name, 4 hash of the phone; key is what was found.
+select id, 1::int as rank, account_key as key from subscribers where account_key = any(@account_keys::text[])
 union all
-select id, 2::int from subscribers where phone = any(@phones::text[])
+select id, 2::int, phone from subscribers where phone = any(@phones::text[]) and phone <> ''
 union all
-select id, 3::int from subscribers where username = any(@usernames::text[])
-order by 2, 1 limit 20;
+select id, 3::int, username from subscribers where username = any(@usernames::text[])
+union all
+select id, 4::int, phone_hash from subscribers where phone_hash = any(@phone_hashes::text[]) and phone_hash is not null;
 
--- name: FindAccountByPhoneHash :many
-select id from subscribers where phone_hash = @phone_hash::text limit 2;
-
--- name: LockAccount :one
--- For update: the commands of one account are applied one after the other.
+-- name: LockAccounts :many
+-- For update: the commands of one account are applied one after the other. In the order of their ids, so that two
+-- transactions that want several of the same accounts do not hold each other up for ever.
 select sqlc.embed(s), sqlc.embed(p)
 from subscribers s join plans p on p.id = s.plan_id
-where s.id = @id
+where s.id = any(@ids::bigint[])
+order by s.id
 for update of s;
 
 -- name: SaveFacts :exec
-update subscribers set expires_at = @expires_at, anchor_day = @anchor_day, grace_until = @grace_until,
-    suspended_at = @suspended_at, suspension_category = @suspension_category, suspension_reason = @suspension_reason,
-    due_at = @due_at
-where id = @id;
+-- The zero instant stands for none.
+update subscribers s set
+    expires_at = nullif(f.expires_at, timestamptz '0001-01-01 00:00:00Z'), anchor_day = nullif(f.anchor_day, 0),
+    grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
+    suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
+    suspension_category = nullif(f.suspension_category, ''), suspension_reason = f.suspension_reason,
+    due_at = nullif(f.due_at, timestamptz '0001-01-01 00:00:00Z')
+from (select unnest(@ids::bigint[]) as id, unnest(@expires_ats::timestamptz[]) as expires_at,
+    unnest(@anchor_days::smallint[]) as anchor_day, unnest(@grace_untils::timestamptz[]) as grace_until,
+    unnest(@suspended_ats::timestamptz[]) as suspended_at, unnest(@suspension_categories::text[]) as suspension_category,
+    unnest(@suspension_reasons::text[]) as suspension_reason, unnest(@due_ats::timestamptz[]) as due_at) f
+where s.id = f.id;
 
 -- name: DueAccounts :many
 -- The sweep of the third list, and the look ahead that gives near dues a task of their own.

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -38,7 +39,13 @@ func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 		status = http.StatusServiceUnavailable
 		text += what + ": " + err.Error() + "\n"
 	}
-	err := p.pool.Ping(ctx)
+	silent := func(err error) error {
+		if err == nil {
+			return nil
+		}
+		return fmt.Errorf("does not answer: %w", err)
+	}
+	err := silent(p.pool.Ping(ctx))
 	if err == nil {
 		var current bool
 		current, err = db.SchemaIsCurrent(ctx, p.opts.Settings.DatabaseURL.Reveal())
@@ -47,7 +54,7 @@ func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	note("database", err)
-	note("redis", p.redis.Ping(ctx).Err())
+	note("redis", silent(p.redis.Ping(ctx).Err()))
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))

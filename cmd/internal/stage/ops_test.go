@@ -50,12 +50,12 @@ func TestReadiness_SaysInWordsWhatIsMissing(t *testing.T) {
 	}
 	is(http.StatusOK, "database: ok", "redis: ok")
 	p.must(p.Redis.Crash())
-	is(http.StatusServiceUnavailable, "database: ok", "redis: ", "refused")
+	is(http.StatusServiceUnavailable, "database: ok", "redis: does not answer: ")
 	p.must(p.Redis.Start(p.ctx))
 	is(http.StatusOK, "database: ok", "redis: ok")
 	p.must(p.Postgres.Crash())
-	is(http.StatusServiceUnavailable, "database: ", "refused", "redis: ok")
-	if reply := p.ops(http.MethodGet, "/metrics"); reply.Status != http.StatusOK || !strings.Contains(reply.Text, "qserve_webhooks_total") {
+	is(http.StatusServiceUnavailable, "database: does not answer: ", "redis: ok")
+	if reply := p.ops(http.MethodGet, "/metrics"); reply.Status != http.StatusOK || !strings.Contains(reply.Text, "qserve_payments_total") {
 		t.Errorf("without a database /metrics answers %d, %d bytes", reply.Status, len(reply.Text))
 	}
 	p.must(p.Postgres.Start(p.ctx))

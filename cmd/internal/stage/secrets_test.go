@@ -110,6 +110,7 @@ func (p play) makeTrouble(people []stage.Person) {
 	for i, kind := range []mikrosim.FaultKind{mikrosim.FaultDenyLogin, mikrosim.FaultWrongSecret, mikrosim.FaultDown} {
 		who, r := people[i], p.Routers[i]
 		p.must(r.SetFault(mikrosim.Fault{Kind: kind}))
+		r.Reboot() // which ends the connections that are open
 		p.order([]stage.Person{who}, "suspend")
 		if kind != mikrosim.FaultWrongSecret { // there the API still works
 			p.untilNumber("the fault shows", 1, `select count(*) from routers where name = $1 and failures > 0`, r.Name())
