@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"qserve/account"
 	"qserve/db"
 	"qserve/router"
@@ -47,29 +45,21 @@ func (o outcome) rates() (usernames, rates []string) {
 	return usernames, rates
 }
 
-// store writes an outcome: confirmed generations, the actions that these confirm, and what failed and why.
-func (w *Worker) store(ctx context.Context, row db.Router, o outcome) error {
-	if len(o.results) == 0 {
-		return nil
-	}
+// store writes an outcome: confirmed generations, the actions that these confirm, and what failed and why. It returns
+// what the router has still to confirm; nil when nothing is.
+func (w *Worker) store(ctx context.Context, row db.Router, o outcome) (left *db.NextProvisionTryRow, err error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
 	now := w.Clock.Now()
 	ids, _ := o.confirmed()
-	var confirmed []db.ConfirmActionsRow
-	err := db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
-		err := db.Pipelined(ctx, tx, func(q *db.Queries) error { return w.storeEach(ctx, q, row, o, now) })
-		if err != nil || len(ids) == 0 {
-			return err
-		}
-		confirmed, err = q.ConfirmActions(ctx, db.ConfirmActionsParams{ProvisionIDs: ids, Now: now})
-		return err
+	confirmed, err := db.ConfirmTogether(ctx, w.Pool, row.ID, ids, now, func(q *db.Queries) error {
+		return w.storeEach(ctx, q, row, o, now)
 	})
 	if err != nil {
-		return fmt.Errorf("store what router %q confirmed: %w", row.Name, err)
+		return nil, fmt.Errorf("store what router %q confirmed: %w", row.Name, err)
 	}
 	w.Checkpoint("converge: stored")
-	for _, a := range confirmed {
+	for _, a := range confirmed.Actions {
 		w.metrics.confirmed(a.Kind, now.Sub(a.AcceptedAt))
 		w.Log.Info("router confirms", "router", row.Name, "action", a.ID, "kind", a.Kind, "subscriber", a.SubscriberID,
 			"after", now.Sub(a.AcceptedAt).Round(time.Millisecond))
@@ -79,10 +69,13 @@ func (w *Worker) store(ctx context.Context, row db.Router, o outcome) error {
 			w.Log.Warn("router does not confirm", "router", row.Name, "provision", o.batch[i].ID, "error", result)
 		}
 	}
-	return nil
+	return confirmed.Left, nil
 }
 
 func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o outcome, now time.Time) error {
+	if len(o.results) == 0 {
+		return nil
+	}
 	ids := make([]int64, len(o.results))
 	for i := range ids {
 		ids[i] = o.batch[i].ID

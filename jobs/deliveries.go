@@ -24,6 +24,9 @@ const (
 // with the mark that it is processed. Where a backlog waits it takes some of the others along; their tasks then find
 // nothing left to do. When that fails, it processes its own alone, so that no delivery can spoil another.
 func (w *Worker) processDelivery(ctx context.Context, id int64) error {
+	if w.done.take(id) {
+		return nil
+	}
 	took, err := w.processDeliveries(ctx, id, together)
 	if err != nil && took > 1 {
 		_, err = w.processDeliveries(ctx, id, 1)
@@ -80,6 +83,9 @@ func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (t
 	w.Checkpoint("delivery: committed")
 	for _, c := range claims {
 		w.tell(c)
+		if c.delivery.ID != id {
+			w.done.add(c.delivery.ID)
+		}
 	}
 	w.ringFor(ctx, saved)
 	return took, unusable

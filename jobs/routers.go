@@ -69,16 +69,19 @@ func (w *Worker) drain(ctx context.Context, id int64, deadline time.Time) error 
 			return fmt.Errorf("read what router %q should hold: %w", row.Name, err)
 		}
 		results, dead := w.drive(ctx, target, batch)
-		if err := w.store(ctx, row, outcome{batch: batch, results: results, dead: dead}); err != nil {
+		left, err := w.store(ctx, row, outcome{batch: batch, results: results, dead: dead})
+		if err != nil {
 			return err
 		}
 		if dead != nil {
 			return w.routerFailed(ctx, row, dead)
 		}
-		if len(batch) < batchSize {
-			if more, err := w.whatIsLeft(ctx, row); !more || err != nil {
-				return err
-			}
+		if left == nil {
+			return nil
+		}
+		if left.At.After(w.Clock.Now()) {
+			// What the router refused for single users is tried again, each at its own time.
+			return retryAt(left.At, fmt.Errorf("%s: %d %w: %s", row.Name, left.Count, errUsersLeft, left.LastError))
 		}
 		if !w.Clock.Now().Before(deadline) {
 			w.Bell.RingRouter(ctx, id)
@@ -144,22 +147,6 @@ func (w *Worker) breakerOpen(ctx context.Context, row db.Router) error {
 	return waitUntil(*row.NextTryAt, row.LastError)
 }
 
-// whatIsLeft reports whether more came while the last batch was driven. It is false and nil when the router has
-// confirmed everything. What it refused for single users is tried again, each at its own time.
-func (w *Worker) whatIsLeft(ctx context.Context, row db.Router) (more bool, err error) {
-	next, err := db.New(w.Pool).NextProvisionTry(ctx, row.ID)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return false, nil
-	}
-	if err != nil {
-		return false, fmt.Errorf("read what is left for router %q: %w", row.Name, err)
-	}
-	if !next.At.After(w.Clock.Now()) {
-		return true, nil
-	}
-	return false, retryAt(next.At, fmt.Errorf("%s: %d %w: %s", row.Name, next.Count, errUsersLeft, next.LastError))
-}
-
 // holdLease renews the lease until release is called, and ends the returned context when it is lost.
 func (w *Worker) holdLease(ctx context.Context, id int64) (held context.Context, release func()) {
 	held, cancel := context.WithCancel(ctx)
@@ -169,6 +156,9 @@ func (w *Worker) holdLease(ctx context.Context, id int64) (held context.Context,
 		for w.Clock.WaitUntil(held, w.Clock.Now().Add(leaseRenew)) == nil {
 			now := w.Clock.Now()
 			_, err := db.New(w.Pool).LeaseRouter(held, db.LeaseRouterParams{ID: id, Owner: w.Name, Now: now, Until: now.Add(leaseTime)})
+			if held.Err() != nil {
+				return
+			}
 			if err != nil {
 				w.Log.Warn("lost the lease of a router", "router", id, "error", err)
 				cancel()

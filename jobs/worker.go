@@ -48,6 +48,7 @@ type Config struct {
 type Worker struct {
 	Config
 	lanes   lanes
+	done    takenAlong
 	metrics *metrics
 }
 
