@@ -94,8 +94,7 @@ func (w *Worker) allocate(ctx context.Context, q *db.Queries, claims []claim, no
 			continue
 		}
 		_, err := account.Apply(locked.Account, c.command(), now, w.Zone)
-		var refused *account.Refused
-		if errors.As(err, &refused) {
+		if refused, ok := errors.AsType[*account.Refused](err); ok {
 			c.unallocated = refused.Reason
 		}
 	}

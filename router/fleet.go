@@ -150,7 +150,7 @@ func (f *Fleet) lane(id int64) (*lane, error) {
 // hangUp closes the lane's connection; the lane is held.
 func (l *lane) hangUp() {
 	if l.open != nil {
-		l.open.Close() //nolint:errcheck,gosec // a connection that does not close well is gone as well
+		l.open.Close() //nolint:errcheck // a connection that does not close well is gone as well
 		l.open = nil
 	}
 }
@@ -212,6 +212,6 @@ func (f *Fleet) probe(ctx context.Context, t Target) error {
 	if err != nil {
 		return t.fail("", "look for a sign of life", fmt.Errorf("%w: %w", routeros.ErrUnreachable, err))
 	}
-	conn.Close() //nolint:errcheck,gosec // it was opened to see that it can be
+	conn.Close() //nolint:errcheck // it was opened to see that it can be
 	return nil
 }

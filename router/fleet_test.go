@@ -82,7 +82,7 @@ func TestAPanic_FreesTheLane(t *testing.T) {
 	t.Parallel()
 	r := setupLocal(t, patient())
 	func() {
-		defer func() { recover() }()                                                                       //nolint:errcheck // it is the test's own
+		defer func() { recover() }()
 		r.fleet.Use(t.Context(), r.target, func(router.Driver) error { panic("a mistake of the caller") }) //nolint:errcheck // it panics
 	}()
 	r.mustConverge(t, want("joe", enabled, 1, "5M/10M"))

@@ -322,7 +322,7 @@ func TestTwoWorkersAtOnce_MakeOneSecret(t *testing.T) {
 	run(t, other)
 	r.mustConverge(t, want("first", enabled, 1, "5M/10M"))
 	var wait sync.WaitGroup
-	for _, name := range strings.Split("abcdefghijklmnopqrst", "") {
+	for name := range strings.SplitSeq("abcdefghijklmnopqrst", "") {
 		for _, fleet := range []*router.Fleet{r.fleet, other} {
 			wait.Go(func() {
 				err := fleet.Use(t.Context(), r.target, func(d router.Driver) error {

@@ -111,7 +111,7 @@ func (s *scene) close() error {
 	if s.server != nil {
 		err = s.server.Close()
 	}
-	return errors.Join(err, s.Stage.Close())
+	return errors.Join(err, s.Close())
 }
 
 // emptyRedis picks a database of somebody else's Redis that holds nothing, because the story empties it.

@@ -46,13 +46,13 @@ func Dial(ctx context.Context, cfg Config) (*Conn, error) {
 	frames := &frameGuard{Conn: nc}
 	client, err := ros.NewClient(frames)
 	if err != nil {
-		nc.Close() //nolint:errcheck,gosec // unused
+		nc.Close() //nolint:errcheck // unused
 		return nil, fmt.Errorf("connect to %s: %w", cfg.Address, err)
 	}
 	silence(client)
 	c := &Conn{command: cfg.CommandTimeout, clock: cfg.Clock, secret: cfg.Password, client: client, nc: nc, frames: frames}
 	if err := c.login(ctx, cfg); err != nil {
-		nc.Close() //nolint:errcheck,gosec // unused
+		nc.Close() //nolint:errcheck // unused
 		return nil, fmt.Errorf("log in to %s as %q: %w", cfg.Address, cfg.User, err)
 	}
 	return c, nil
@@ -96,7 +96,7 @@ func connect(ctx context.Context, cfg Config) (net.Conn, error) {
 	if err == nil {
 		return conn, nil
 	}
-	nc.Close() //nolint:errcheck,gosec // unused
+	nc.Close() //nolint:errcheck // unused
 	var verification *tls.CertificateVerificationError
 	switch {
 	case errors.Is(err, ErrCertificate):
@@ -121,7 +121,7 @@ func tlsConfig(cfg Config) (*tls.Config, error) {
 	switch {
 	case len(cfg.PinSHA256) == sha256.Size:
 		// RouterOS certificates are self-signed; the pin takes the place of the verification that this turns off.
-		secure.InsecureSkipVerify = true //nolint:gosec // VerifyConnection checks the pin in every handshake
+		secure.InsecureSkipVerify = true
 		secure.VerifyConnection = func(state tls.ConnectionState) error {
 			got := sha256.Sum256(state.PeerCertificates[0].Raw)
 			if subtle.ConstantTimeCompare(got[:], cfg.PinSHA256) == 1 {
@@ -154,8 +154,7 @@ func (c *Conn) login(ctx context.Context, cfg Config) error {
 	if err == nil {
 		return nil
 	}
-	var refusal *Trap
-	if errors.As(c.explain("/login", err, cfg.Password), &refusal) {
+	if refusal, ok := errors.AsType[*Trap](c.explain("/login", err, cfg.Password)); ok {
 		return fmt.Errorf("%w: %w; check the user's name and password, that it is enabled, that its group has the "+
 			"policy api, and that its address list has ours", ErrLogin, refusal)
 	}

@@ -43,7 +43,7 @@ func (g *frameGuard) follow(chunk []byte) bool {
 	for len(chunk) > 0 {
 		if g.skip > 0 {
 			n := min(int(g.skip), len(chunk))
-			chunk, g.skip = chunk[n:], g.skip-uint32(n) //nolint:gosec // n is at most skip
+			chunk, g.skip = chunk[n:], g.skip-uint32(n)
 			continue
 		}
 		b := chunk[0]

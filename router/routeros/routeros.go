@@ -180,7 +180,7 @@ func (c *Conn) exchange(
 	closed := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
 		defer close(closed)
-		c.nc.Close() //nolint:errcheck,gosec // the reader below reports the end of the connection
+		c.nc.Close() //nolint:errcheck // the reader below reports the end of the connection
 	})
 	reply, err := ask()
 	if !stop() {
@@ -205,7 +205,7 @@ func (c *Conn) exchange(
 // giveUp closes the connection for good.
 func (c *Conn) giveUp(why error) error {
 	c.lost = fmt.Errorf("%w: %w", ErrLost, why)
-	c.nc.Close() //nolint:errcheck,gosec // it is of no more use either way
+	c.nc.Close() //nolint:errcheck // it is of no more use either way
 	return c.lost
 }
 

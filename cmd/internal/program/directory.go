@@ -179,7 +179,7 @@ func (d *directory) note(ctx context.Context, r aaa.Record, rate account.Rate) e
 	return nil
 }
 
-func octets(n uint64) int64 { return int64(min(n, 1<<62)) } //nolint:gosec // bounded in the same expression
+func octets(n uint64) int64 { return int64(min(n, 1<<62)) }
 
 // sessionList is the same list, for routers that have no API to look at.
 type sessionList struct{ pool *pgxpool.Pool }

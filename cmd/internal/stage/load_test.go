@@ -22,6 +22,7 @@ const (
 	loadRouters, loadPerRouter, loadEach = 10, 100, 20
 	loadPayments                         = loadRouters * loadPerRouter * loadEach
 	loadFlushes                          = 25
+	loadWithin                           = 7 * time.Minute
 )
 
 // load is 20,000 payments of 1,000 customers, the half of whom have paid ahead.
@@ -51,11 +52,11 @@ func openLoad(t *testing.T) *load {
 			Sim: mikrosim.Config{RedialDelay: time.Second, RedialMax: 8 * time.Second},
 		}
 	}
-	l := &load{play: setupAlone(t, stage.Options{
+	l := &load{play: open(t, stage.Options{
 		Routers: routers, Log: slog.New(slog.DiscardHandler),
 		// Two cores do not get more done by more workers.
 		Settings: map[string]string{"QSERVE_WORKERS": "6", "QSERVE_DATABASE_CONNS": "24"},
-	}), restarted: make(chan error, 1)}
+	}, loadWithin), restarted: make(chan error, 1)}
 	l.began = time.Now().Truncate(time.Microsecond)
 	for i, r := range l.Routers {
 		people, err := l.People(l.ctx, r, planName, fmt.Sprintf("L%02d", i+1), loadPerRouter, true, func(i int) time.Time {

@@ -27,7 +27,7 @@ const (
 )
 
 // within bounds a test: a machine with much to do may be slow, but not for ever.
-const within = 6 * time.Minute
+const within = 3 * time.Minute
 
 // both is a router of each mode.
 var both = []stage.RouterOptions{
@@ -42,8 +42,7 @@ type play struct {
 	ctx context.Context // of the test; a helper of a test may keep it
 }
 
-// setup opens a stage with one plan on the tests' PostgreSQL, or on one of its own where options name none and own is
-// set, and closes it after the test.
+// setup opens a stage with one plan on the tests' PostgreSQL, and closes it after the test.
 func setup(t *testing.T, options stage.Options) play {
 	t.Helper()
 	url, err := shared.url()
@@ -51,16 +50,16 @@ func setup(t *testing.T, options stage.Options) play {
 		t.Fatalf("start PostgreSQL for tests: %v", err)
 	}
 	options.Postgres.URL = url
-	return open(t, options)
+	return open(t, options, within)
 }
 
 // setupAlone is setup with a PostgreSQL that the test may crash.
 func setupAlone(t *testing.T, options stage.Options) play {
 	t.Helper()
-	return open(t, options)
+	return open(t, options, within)
 }
 
-func open(t *testing.T, options stage.Options) play {
+func open(t *testing.T, options stage.Options, within time.Duration) play {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	if options.Routers == nil {

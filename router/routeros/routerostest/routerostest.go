@@ -59,10 +59,10 @@ func Serve(t *testing.T, l net.Listener, answer Answer) *Peer {
 		}
 	})
 	t.Cleanup(func() {
-		l.Close() //nolint:errcheck,gosec // it is a test's end
+		l.Close() //nolint:errcheck // it is a test's end
 		mu.Lock()
 		for _, c := range conns {
-			c.Close() //nolint:errcheck,gosec // it is a test's end
+			c.Close() //nolint:errcheck // it is a test's end
 		}
 		mu.Unlock()
 		wait.Wait()
@@ -128,9 +128,9 @@ func Sentence(words ...string) []byte {
 		case n < 0x80:
 			out = append(out, byte(n))
 		case n < 0x4000:
-			out = binary.BigEndian.AppendUint16(out, uint16(n)|0x8000) //nolint:gosec // checked above
+			out = binary.BigEndian.AppendUint16(out, uint16(n)|0x8000)
 		default:
-			out = binary.BigEndian.AppendUint32(out, uint32(n)|0xE0000000) //nolint:gosec // no test has longer words
+			out = binary.BigEndian.AppendUint32(out, uint32(n)|0xE0000000)
 		}
 		out = append(out, word...)
 	}
