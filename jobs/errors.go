@@ -55,13 +55,17 @@ func retryDelay(c clock.Clock) asynq.RetryDelayFunc {
 		if l, ok := errors.AsType[later](err); ok {
 			return max(l.at.Sub(c.Now()), 50*time.Millisecond)
 		}
-		return backoff(n)
+		return min(backoff(n), accountBackoff)
 	}
 }
 
 // maxBackoff caps the pause before the next attempt: work is retried for ever, and a person at night does not wait
 // longer than this for a mended router.
 const maxBackoff = 5 * time.Minute
+
+// accountBackoff caps it for work on accounts, which fails when the database does: once that is back, nobody who has
+// paid waits for the end of a long pause.
+const accountBackoff = 15 * time.Second
 
 // backoff is the pause after n failures in a row: from one second doubling up to maxBackoff, less up to a quarter so
 // that what failed together does not come back together.

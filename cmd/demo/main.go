@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/alecthomas/kong"
+
+	"qserve/cmd/internal/program"
 )
 
 type flags struct {
@@ -42,6 +44,7 @@ func run(ctx context.Context, f flags) (err error) {
 	if f.Log {
 		log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}
+	program.LogRedis(log)
 	began := time.Now()
 	scene, err := open(ctx, log)
 	if err != nil {

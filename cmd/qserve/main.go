@@ -8,12 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
 
 	"github.com/alecthomas/kong"
-	"github.com/redis/go-redis/v9"
 
 	"qserve/cmd/internal/program"
 	"qserve/console"
@@ -36,18 +36,13 @@ type commands struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	redis.SetLogger(noLog{})
+	program.LogRedis(slog.New(slog.DiscardHandler)) // what it says is returned as an error too
 	if err := run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr); err != nil {
 		fmt.Fprintln(os.Stderr, "qserve: "+explain(err))
 		stop()
 		os.Exit(1) //nolint:gocritic // stop has run
 	}
 }
-
-// noLog silences go-redis, which writes to standard error what it also returns as an error.
-type noLog struct{}
-
-func (noLog) Printf(context.Context, string, ...any) {}
 
 // run is the program, with nothing taken from its process but what it is given.
 func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -26,36 +27,55 @@ func (p *Program) opsHandler() http.Handler {
 	return mux
 }
 
+// readyWithin bounds each look that /readyz takes.
+const readyWithin = 2 * time.Second
+
 // ready says whether the program can do its work, and what is missing if not.
 func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
-	defer cancel()
+	var database, redis error
+	var looks sync.WaitGroup
+	looks.Go(func() { database = p.databaseReady(r.Context()) })
+	looks.Go(func() {
+		ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+		defer cancel()
+		redis = silent(p.redis.Ping(ctx).Err())
+	})
+	looks.Wait()
 	status, text := http.StatusOK, ""
-	note := func(what string, err error) {
-		if err == nil {
-			text += what + ": ok\n"
-			return
+	for _, look := range []struct {
+		what string
+		err  error
+	}{{"database", database}, {"redis", redis}} {
+		if look.err == nil {
+			text += look.what + ": ok\n"
+			continue
 		}
 		status = http.StatusServiceUnavailable
-		text += what + ": " + err.Error() + "\n"
+		text += look.what + ": " + look.err.Error() + "\n"
 	}
-	silent := func(err error) error {
-		if err == nil {
-			return nil
-		}
-		return fmt.Errorf("does not answer: %w", err)
-	}
-	err := silent(p.pool.Ping(ctx))
-	if err == nil {
-		var current bool
-		current, err = db.SchemaIsCurrent(ctx, p.opts.Settings.DatabaseURL.Reveal())
-		if err == nil && !current {
-			err = errors.New("the schema is older than this program; run qserve migrate")
-		}
-	}
-	note("database", err)
-	note("redis", silent(p.redis.Ping(ctx).Err()))
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))
+}
+
+func (p *Program) databaseReady(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	if err := p.pool.Ping(ctx); err != nil || p.migrated.Load() {
+		return silent(err)
+	}
+	current, err := db.SchemaIsCurrent(ctx, p.opts.Settings.DatabaseURL.Reveal())
+	if err == nil && !current {
+		err = errors.New("the schema is older than this program; run qserve migrate")
+	}
+	// A schema that has every migration of this program goes on having them.
+	p.migrated.Store(err == nil)
+	return err
+}
+
+func silent(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("does not answer: %w", err)
 }

@@ -15,6 +15,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -82,6 +83,7 @@ type Program struct {
 	redis      redis.UniversalClient
 	bell       *jobs.Bell
 	registry   *prometheus.Registry
+	migrated   atomic.Bool // the schema was seen with every migration
 
 	main, ops  net.Listener
 	auth, acct net.PacketConn

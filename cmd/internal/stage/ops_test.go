@@ -1,10 +1,12 @@
 package stage_test
 
 import (
+	"context"
 	"io"
 	"net/http"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -30,14 +32,14 @@ func TestReadiness_SaysInWordsWhatIsMissing(t *testing.T) {
 	p := setupAlone(t, stage.Options{})
 	is := func(status int, words ...string) {
 		t.Helper()
-		reply := p.ops(http.MethodGet, "/readyz")
-		for _, word := range words {
-			if !strings.Contains(reply.Text, word) {
-				status = -1
-			}
-		}
-		if reply.Status != status {
-			t.Errorf("/readyz answers %d, which is not as wanted with %q:\n%s", reply.Status, words, reply.Text)
+		var reply stage.Reply
+		err := stage.Until(p.ctx, "/readyz says so", func(context.Context) (bool, error) {
+			reply = p.ops(http.MethodGet, "/readyz")
+			unsaid := func(word string) bool { return !strings.Contains(reply.Text, word) }
+			return reply.Status == status && !slices.ContainsFunc(words, unsaid), nil
+		})
+		if err != nil {
+			t.Fatalf("/readyz answers %d, which is not as wanted with %q:\n%s", reply.Status, words, reply.Text)
 		}
 		for what, secret := range p.secrets() {
 			if strings.Contains(reply.Text, secret) {
