@@ -27,19 +27,17 @@ func (p *Program) opsHandler() http.Handler {
 	return mux
 }
 
-// readyWithin bounds each look that /readyz takes.
+// readyWithin bounds what /readyz takes.
 const readyWithin = 2 * time.Second
 
 // ready says whether the program can do its work, and what is missing if not.
 func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 	var database, redis error
 	var looks sync.WaitGroup
-	looks.Go(func() { database = p.databaseReady(r.Context()) })
-	looks.Go(func() {
-		ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
-		defer cancel()
-		redis = silent(p.redis.Ping(ctx).Err())
-	})
+	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
+	defer cancel()
+	looks.Go(func() { database = p.databaseReady(ctx) })
+	looks.Go(func() { redis = silent(p.redis.Ping(ctx).Err()) })
 	looks.Wait()
 	status, text := http.StatusOK, ""
 	for _, look := range []struct {
@@ -59,8 +57,6 @@ func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 }
 
 func (p *Program) databaseReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, readyWithin)
-	defer cancel()
 	if err := p.pool.Ping(ctx); err != nil || p.migrated.Load() {
 		return silent(err)
 	}
