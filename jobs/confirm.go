@@ -76,12 +76,14 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 	if len(o.results) == 0 {
 		return nil
 	}
-	ids := make([]int64, len(o.results))
-	for i := range ids {
-		ids[i] = o.batch[i].ID
-	}
-	if err := q.LockProvisions(ctx, ids); err != nil {
-		return err
+	if len(o.results) > 1 { // one alone cannot be locked out of order
+		ids := make([]int64, len(o.results))
+		for i := range ids {
+			ids[i] = o.batch[i].ID
+		}
+		if err := q.LockProvisions(ctx, ids); err != nil {
+			return err
+		}
 	}
 	for i, result := range o.results {
 		if result == nil {
@@ -105,7 +107,8 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 			return err
 		}
 	}
-	if o.dead != nil {
+	noted := row.Failures == 0 && row.LastContactAt != nil && now.Sub(*row.LastContactAt) < contactStale
+	if o.dead != nil || noted {
 		return nil
 	}
 	return q.RouterAnswered(ctx, db.RouterAnsweredParams{ID: row.ID, Now: now, Stale: now.Add(-contactStale)})

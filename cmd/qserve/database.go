@@ -97,6 +97,9 @@ func (c *keysRotate) Run(sh *shell) error {
 type settingsCommand struct{}
 
 func (*settingsCommand) Run(sh *shell) error {
+	if sh.json {
+		return sh.print(map[string]any{"items": config.Settings()}, "")
+	}
 	_, err := io.WriteString(sh.stdout, config.Usage())
 	return err
 }

@@ -44,9 +44,9 @@ type loader struct {
 
 // collect takes the settings out of environ and reads those that are in files.
 func (l *loader) collect(environ map[string]string) {
-	known := make(map[string]setting)
-	for _, s := range settings() {
-		known[s.variable] = s
+	known := make(map[string]Setting)
+	for _, s := range Settings() {
+		known[s.Variable] = s
 	}
 	for variable, value := range environ {
 		if !strings.HasPrefix(variable, prefix) || value == "" || serviceLinks.MatchString(variable) {
@@ -60,7 +60,7 @@ func (l *loader) collect(environ map[string]string) {
 		switch s, ok := known[name]; {
 		case !ok:
 			l.problem(variable, "is no setting of Qserve; is it misspelt?")
-		case !s.secret:
+		case !s.Secret:
 			l.problem(variable, "is no setting of Qserve: only secrets come from files; set "+name)
 		case environ[name] != "":
 			l.problem(variable, fmt.Sprintf("is set and so is %s; unset one of the two", name))
@@ -111,8 +111,8 @@ func (l *loader) err() error {
 		return nil
 	}
 	examples := make(map[string]string)
-	for _, s := range settings() {
-		examples[s.variable] = s.example
+	for _, s := range Settings() {
+		examples[s.Variable] = s.Example
 	}
 	var lines []error
 	for _, variable := range slices.Sorted(maps.Keys(l.problems)) {

@@ -6,34 +6,35 @@ import (
 	"text/tabwriter"
 )
 
-// setting is what the tags of one field say.
-type setting struct {
+// Setting is what the tags of one field of Config say.
+type Setting struct {
 	field    string
-	variable string
-	initial  string
-	example  string
-	help     string
-	required bool
-	secret   bool
+	Variable string `json:"variable"`
+	Default  string `json:"default,omitempty"`
+	Example  string `json:"example"`
+	Help     string `json:"help"`
+	Required bool   `json:"required"`
+	// Secret may also come from the file that the variable with _FILE names.
+	Secret bool `json:"secret"`
 }
 
-// settings lists every setting in the order of Config.
-func settings() []setting {
-	var all []setting
+// Settings lists every setting in the order of Config.
+func Settings() []Setting {
+	var all []Setting
 	for field := range reflect.TypeFor[Config]().Fields() {
 		tag, ok := field.Tag.Lookup("env")
 		if !ok {
 			continue
 		}
 		name, option, _ := strings.Cut(tag, ",")
-		all = append(all, setting{
+		all = append(all, Setting{
 			field:    field.Name,
-			variable: prefix + name,
-			initial:  field.Tag.Get("envDefault"),
-			example:  field.Tag.Get("example"),
-			help:     field.Tag.Get("help"),
-			required: option == "required",
-			secret:   field.Type == reflect.TypeFor[Secret](),
+			Variable: prefix + name,
+			Default:  field.Tag.Get("envDefault"),
+			Example:  field.Tag.Get("example"),
+			Help:     field.Tag.Get("help"),
+			Required: option == "required",
+			Secret:   field.Type == reflect.TypeFor[Secret](),
 		})
 	}
 	return all
@@ -41,9 +42,9 @@ func settings() []setting {
 
 // variableOf names the variable of a field of Config.
 func variableOf(field string) string {
-	for _, s := range settings() {
+	for _, s := range Settings() {
 		if s.field == field {
-			return s.variable
+			return s.Variable
 		}
 	}
 	return prefix + field
@@ -53,20 +54,20 @@ func variableOf(field string) string {
 func Usage() string {
 	var out strings.Builder
 	table := tabwriter.NewWriter(&out, 0, 0, 2, ' ', 0)
-	for _, s := range settings() {
-		initial := s.initial
+	for _, s := range Settings() {
+		initial := s.Default
 		switch {
-		case s.required:
+		case s.Required:
 			initial = "(required)"
 		case initial == "":
 			initial = "(not set)"
 		}
-		help := s.help
-		if s.secret {
-			help += "; or the name of a file that holds it in " + s.variable + file
+		help := s.Help
+		if s.Secret {
+			help += "; or the name of a file that holds it in " + s.Variable + file
 		}
 		// A strings.Builder does not fail, and so neither does the table.
-		_, _ = table.Write([]byte(s.variable + "\t" + initial + "\t" + help + "\n"))
+		_, _ = table.Write([]byte(s.Variable + "\t" + initial + "\t" + help + "\n"))
 	}
 	_ = table.Flush()
 	return out.String()
