@@ -2,7 +2,6 @@ package jobs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -28,11 +27,11 @@ func (w *Worker) processDelivery(ctx context.Context, id int64) error {
 		return nil
 	}
 	took, err := w.processDeliveries(ctx, id, together)
-	if err != nil && took > 1 {
+	// A permanent error is the body's own, and is stored with all that was processed beside it.
+	if err != nil && !isPermanent(err) && took > 1 {
 		_, err = w.processDeliveries(ctx, id, 1)
 	}
-	var unusable permanent
-	if err != nil && !errors.As(err, &unusable) {
+	if err != nil && !isPermanent(err) {
 		w.noteFailure(ctx, id, err)
 	}
 	return err

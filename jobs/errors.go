@@ -21,6 +21,11 @@ func (p permanent) Unwrap() error { return p.error }
 // Permanent marks an error that trying again cannot mend. The task is archived, where a person sees it.
 func Permanent(err error) error { return permanent{err} }
 
+func isPermanent(err error) bool {
+	_, ok := errors.AsType[permanent](err)
+	return ok
+}
+
 // later is an error with its own time for the next attempt.
 type later struct {
 	at time.Time

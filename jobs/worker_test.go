@@ -224,3 +224,25 @@ func TestAsynqsOwnLog_IsOursAndQuietAboutWhatAFlushLeaves(t *testing.T) {
 		}
 	}
 }
+
+func TestUnreadableDeliveryThatTakesOthersAlong_IsArchivedAllTheSame(t *testing.T) {
+	t.Parallel()
+	o := setup(t)
+	o.Parse = func(_, _ string, body []byte, _, _ string) ([]account.Notice, error) {
+		if string(body) == "{}" {
+			return []account.Notice{paid("A", 150_000)}, nil
+		}
+		return nil, errors.New("no TransID")
+	}
+	// Both have waited so long that one task takes the other's delivery along.
+	long := o.Clock.Now().Add(-time.Hour)
+	o.delivery("good", long)
+	bad := o.delivery("bad", long)
+	o.exec("update deliveries set body = '[]' where id = $1", bad)
+	if err := o.processDelivery(t.Context(), bad); !isPermanent(err) {
+		t.Errorf("the unreadable delivery came to %v", err)
+	}
+	if left := o.rows("select 'x' from deliveries where processed_at is null"); len(left) != 0 {
+		t.Errorf("%d deliveries are left", len(left))
+	}
+}
