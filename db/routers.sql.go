@@ -295,43 +295,6 @@ func (q *Queries) RouterAnswered(ctx context.Context, arg RouterAnsweredParams) 
 	return err
 }
 
-const routerByID = `-- name: RouterByID :one
-select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where id = $1
-`
-
-func (q *Queries) RouterByID(ctx context.Context, id int64) (Router, error) {
-	row := q.db.QueryRow(ctx, routerByID, id)
-	var i Router
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Mode,
-		&i.Revision,
-		&i.APIAddress,
-		&i.APIUser,
-		&i.APIPasswordSealed,
-		&i.APIPlain,
-		&i.APIPinSha256,
-		&i.APICaPem,
-		&i.NASAddress,
-		&i.CoaAddress,
-		&i.RadiusSecretSealed,
-		&i.CoaMessageAuthenticator,
-		&i.CoaEventTimestamp,
-		&i.LocalAddress,
-		&i.Pool,
-		&i.InterimSeconds,
-		&i.Failures,
-		&i.Unreachable,
-		&i.NextTryAt,
-		&i.LastError,
-		&i.LastContactAt,
-		&i.ArchivedAt,
-		&i.CreatedAt,
-	)
-	return i, err
-}
-
 const routerByName = `-- name: RouterByName :one
 select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where name = $1
 `

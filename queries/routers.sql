@@ -20,9 +20,6 @@ from routers r where r.archived_at is null order by r.name;
 -- name: RouterByName :one
 select * from routers where name = @name;
 
--- name: RouterByID :one
-select * from routers where id = @id;
-
 -- name: RadiusClients :many
 -- Every router that may ask, for the memory of the RADIUS server.
 select id, name, nas_address, radius_secret_sealed, interim_seconds, pool, revision
