@@ -19,8 +19,13 @@ type Account struct {
 	// CredentialGen counts changes of the PPPoE password, so that a new password makes a new [Line].
 	CredentialGen int64
 	Address       string // fixed IPv4 address, empty when the router's pool gives one
+	Contact       Contact
+	// Revision counts the edits by staff.
+	Revision int64
 
 	Plan Plan
+	// Next is the package that takes over; nil: none is scheduled.
+	Next *NextPlan
 	// ExpiresAt is the instant at which the paid time ends; zero before the first payment.
 	ExpiresAt time.Time
 	// AnchorDay is the day of the month (1…31) that monthly periods return to after a short month; 0 before the first
@@ -29,6 +34,23 @@ type Account struct {
 	GraceUntil time.Time // zero: no grace
 	Suspension *Suspension
 	Balance    Money
+	// DueAt is the first due time that nobody has handled; zero when there is none. See [Account.NextDue].
+	DueAt time.Time
+}
+
+// Contact is how the subscriber is reached.
+type Contact struct {
+	Name    string
+	Phone   string // E.164, may be empty
+	Email   string
+	Address string // where the line is
+}
+
+// NextPlan is a package change at the next renewal: at the end of the time that was paid when it was chosen, also when
+// the renewal is paid early.
+type NextPlan struct {
+	Plan Plan
+	At   time.Time
 }
 
 // Plan is what is sold: a speed, for a duration, at a price.
@@ -39,17 +61,23 @@ type Plan struct {
 	Duration Duration
 	Price    Money
 	OnExpiry Policy
-	Pool     string // address pool of this plan's customers, empty for the router's own
+	// GardenRate is the rate of a customer in the garden; empty with Cut.
+	GardenRate Rate
+	Pool       string // address pool of this plan's customers, empty for the router's own
 }
 
 // Policy says what a customer of the plan meets once the package has run out.
 type Policy string
 
-// Cut ends the session and refuses the next dial.
-const Cut Policy = "cut"
+// The policies. Cut ends the session and refuses the next dial. Garden lets the session go on, slow and in [GardenList],
+// so that the customer sees how to pay and is back at once after it.
+const (
+	Cut    Policy = "cut"
+	Garden Policy = "garden"
+)
 
-// Valid reports whether p is a policy that this version implements.
-func (p Policy) Valid() bool { return p == Cut }
+// Valid reports whether p is one of the policies above.
+func (p Policy) Valid() bool { return p == Cut || p == Garden }
 
 // Category is why an account is suspended. It decides who may lift the suspension.
 type Category string
@@ -76,6 +104,9 @@ type Suspension struct {
 	Category Category
 	Reason   string
 	Since    time.Time
+	// ClockStoppedAt is up to when the paid time has been used, where the suspension stops the clock; zero where the time
+	// goes on.
+	ClockStoppedAt time.Time
 }
 
 // Status is what the facts amount to at one instant.
@@ -103,14 +134,41 @@ func (a Account) Status(now time.Time) Status {
 	}
 }
 
-// NextDue returns the first instant after asOf at which the facts alone change the status, or zero when there is none.
-// An account whose NextDue lies in the past has a due time that nobody has handled.
+// NextDue returns the first instant after asOf at which the facts alone change the account, or zero when there is none.
+// While the clock is stopped there is none.
 func (a Account) NextDue(asOf time.Time) time.Time {
 	var next time.Time
-	for _, t := range []time.Time{a.ExpiresAt, a.GraceUntil} {
+	if a.clockStopped() {
+		return next
+	}
+	times := []time.Time{a.ExpiresAt, a.GraceUntil}
+	if a.Next != nil {
+		times = append(times, a.Next.At)
+	}
+	for _, t := range times {
 		if t.After(asOf) && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
 	}
 	return next
+}
+
+// Remaining is how much paid time is left at now; zero when none is.
+func (a Account) Remaining(now time.Time) time.Duration {
+	if a.clockStopped() {
+		now = a.Suspension.ClockStoppedAt
+	}
+	return max(a.ExpiresAt.Sub(now), 0)
+}
+
+func (a Account) clockStopped() bool {
+	return a.Suspension != nil && !a.Suspension.ClockStoppedAt.IsZero()
+}
+
+// renewalPlan is the plan that the next period is bought for.
+func (a Account) renewalPlan() Plan {
+	if a.Next != nil {
+		return a.Next.Plan
+	}
+	return a.Plan
 }

@@ -17,16 +17,28 @@ type Change struct {
 	Account  Account
 	Entries  []Entry
 	Activity []Activity
+	// Left are the names that the account had on routers and has no more; the credentials must leave them.
+	Left []Place
+	// Deleted says that the account is no more. Nothing else of the change then counts but Left.
+	Deleted bool
+}
+
+// Place is a PPPoE user name on a router.
+type Place struct {
+	RouterID int64
+	Username string
 }
 
 // Entry is one line of the wallet's ledger. A balance is the sum of its entries.
 type Entry struct {
 	Kind   EntryKind
 	Amount Money // negative when it leaves the wallet
-	// PlanID, Periods, Start and End say what a renewal bought.
-	PlanID     int64
+	// Plan, Periods, Start and End say what a renewal bought, or a refund took back.
+	Plan       Plan
 	Periods    int
 	Start, End time.Time
+	// InvoiceYear is the provider's year in which a renewal or refund is invoiced; 0 with other kinds.
+	InvoiceYear int
 }
 
 // EntryKind says where a ledger entry comes from.
@@ -34,17 +46,24 @@ type EntryKind string
 
 // The kinds.
 const (
-	EntryPayment EntryKind = "payment"
-	EntryRenewal EntryKind = "renewal"
+	EntryPayment  EntryKind = "payment"
+	EntryRenewal  EntryKind = "renewal"
+	EntryReversal EntryKind = "reversal" // of a payment
+	EntryRefund   EntryKind = "refund"   // of a renewal
 )
 
 // Activity is one line of an account's history, for people. Before and After hold the facts that changed.
 type Activity struct {
-	Kind    string
+	Kind string
+	// Actor is set when it was not who gave the command.
+	Actor   string
 	Summary string
 	Before  map[string]string
 	After   map[string]string
 }
+
+// Clock is the actor of what time alone does.
+const Clock = "clock"
 
 // Refused says why a command may not be applied to an account as it is. Its text is for the person who asked.
 type Refused struct{ Reason string }
@@ -52,25 +71,39 @@ type Refused struct{ Reason string }
 func (r *Refused) Error() string { return r.Reason }
 
 // Apply is the one way in which an account changes. It returns the change that cmd makes at now, by the calendar of
-// zone, or a [*Refused] and no change at all.
+// zone, or a [*Refused] and no change at all. Due times that have passed unhandled are handled first, so a command that
+// comes in the same second as an expiry finds the account expired.
 func Apply(a Account, cmd Command, now time.Time, zone *time.Location) (Change, error) {
 	change := Change{Account: a}
+	change.settle(now, zone)
+	change.explain(a, 0, now)
+	settled, said := change.Account, len(change.Activity)
 	if err := cmd.apply(&change, now, zone); err != nil {
 		return Change{Account: a}, err
 	}
-	before, after := facts(a, now), facts(change.Account, now)
-	for key := range before {
-		if before[key] == after[key] {
-			delete(before, key)
-			delete(after, key)
-		}
-	}
-	if n := len(change.Activity); n > 0 && len(before) > 0 {
-		change.Activity[n-1].Before, change.Activity[n-1].After = before, after
-	}
+	change.explain(settled, said, now)
+	change.Account.DueAt = change.Account.NextDue(now)
 	return change, nil
 }
 
+// explain adds what is different since before to the last line of activity, if there is one from said on.
+func (c *Change) explain(before Account, said int, now time.Time) {
+	if len(c.Activity) == said {
+		return
+	}
+	was, is := facts(before, now), facts(c.Account, now)
+	for key := range was {
+		if was[key] == is[key] {
+			delete(was, key)
+			delete(is, key)
+		}
+	}
+	if last := &c.Activity[len(c.Activity)-1]; len(was) > 0 {
+		last.Before, last.After = was, is
+	}
+}
+
+// facts are what a person may want to see changed. A password is not among them.
 func facts(a Account, now time.Time) map[string]string {
 	at := func(t time.Time) string {
 		if t.IsZero() {
@@ -79,16 +112,27 @@ func facts(a Account, now time.Time) map[string]string {
 		return t.UTC().Format(time.RFC3339)
 	}
 	f := map[string]string{
-		"status":      string(a.Status(now)),
-		"balance":     a.Balance.Decimal(),
-		"plan":        a.Plan.Name,
-		"expires_at":  at(a.ExpiresAt),
-		"anchor_day":  strconv.Itoa(a.AnchorDay),
-		"grace_until": at(a.GraceUntil),
-		"suspension":  "",
+		"status":       string(a.Status(now)),
+		"balance":      a.Balance.Decimal(),
+		"plan":         a.Plan.Name,
+		"next_plan":    "",
+		"next_plan_at": "",
+		"expires_at":   at(a.ExpiresAt),
+		"anchor_day":   strconv.Itoa(a.AnchorDay),
+		"grace_until":  at(a.GraceUntil),
+		"suspension":   "",
+		"name":         a.Contact.Name,
+		"phone":        a.Contact.Phone,
+		"email":        a.Contact.Email,
+		"address":      a.Contact.Address,
+		"username":     a.Username,
+		"fixed_ip":     a.Address,
 	}
 	if a.Suspension != nil {
 		f["suspension"] = string(a.Suspension.Category)
+	}
+	if a.Next != nil {
+		f["next_plan"], f["next_plan_at"] = a.Next.Plan.Name, at(a.Next.At)
 	}
 	return f
 }

@@ -18,9 +18,15 @@ type Line struct {
 	Rate  Rate
 	Pool  string // name of an address pool on the router, empty for the router's default
 	// Address is the fixed IPv4 address; it outranks Pool.
-	Address       string
+	Address string
+	// AddressList is the list on the router's firewall that the session's address is in, empty for none.
+	AddressList   string
 	CredentialGen int64
 }
+
+// GardenList is the firewall address list of customers whose package has run out and whose session goes on. What it
+// may reach is set up on the router.
+const GardenList = "qserve-expired"
 
 // Desired derives from the facts at now what the account's router should hold. The router's copy is out of date
 // exactly when two results of Desired differ.
@@ -35,7 +41,11 @@ func (a Account) Desired(now time.Time) Line {
 	switch a.Status(now) {
 	case Active, Grace:
 		line.State = LineEnabled
-	case Suspended, Expired:
+	case Expired:
+		if a.Plan.OnExpiry == Garden {
+			line.State, line.Rate, line.AddressList = LineEnabled, a.Plan.GardenRate, GardenList
+		}
+	case Suspended:
 	}
 	return line
 }

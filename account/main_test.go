@@ -60,11 +60,39 @@ func setup() account.Account {
 func lasting(count int, unit account.Unit, expires time.Time) account.Account {
 	a := setup()
 	a.Plan.Duration = account.Duration{Count: count, Unit: unit}
-	a.ExpiresAt = expires
+	a.ExpiresAt = expires.UTC()
 	return a
 }
 
-func apply(t testing.TB, a account.Account, cmd account.Command, now time.Time, z *time.Location) account.Change {
+// paid is setup with its package running until expires.
+func paid(expires time.Time) account.Account {
+	a := lasting(1, account.Months, expires)
+	a.DueAt = a.ExpiresAt
+	return a
+}
+
+// office costs twice as much a month as the plan of setup.
+func office() account.Plan {
+	return account.Plan{
+		ID: 4, Name: "Office 50", Rate: "50M/50M", Duration: account.Duration{Count: 1, Unit: account.Months},
+		Price: kes(300_000), OnExpiry: account.Garden, GardenRate: "64k/64k",
+	}
+}
+
+// then is paid with office to take over at takeover.
+func then(takeover, expires time.Time) account.Account {
+	a := paid(expires)
+	a.Next, a.DueAt = &account.NextPlan{Plan: office(), At: takeover.UTC()}, takeover.UTC()
+	return a
+}
+
+// failer is a test, or one run of a property.
+type failer interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+func apply(t failer, a account.Account, cmd account.Command, now time.Time, z *time.Location) account.Change {
 	t.Helper()
 	change, err := account.Apply(a, cmd, now, z)
 	if err != nil {

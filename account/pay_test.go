@@ -18,12 +18,12 @@ func TestFirstPayment_BuysFromNow(t *testing.T) {
 	got := apply(t, setup(), pay(150_000), now, z)
 	end := at(t, z, "2026-02-28 10:00").UTC()
 	want := setup()
-	want.ExpiresAt, want.AnchorDay = end, 31
+	want.ExpiresAt, want.AnchorDay, want.DueAt = end, 31, end
 	if diff := cmp.Diff(account.Change{
 		Account: want,
 		Entries: []account.Entry{
 			{Kind: account.EntryPayment, Amount: kes(150_000)},
-			{Kind: account.EntryRenewal, Amount: kes(-150_000), PlanID: 3, Periods: 1, Start: now, End: end},
+			{Kind: account.EntryRenewal, Amount: kes(-150_000), Plan: setup().Plan, Periods: 1, Start: now, End: end, InvoiceYear: 2026},
 		},
 		Activity: []account.Activity{{
 			Kind:    "payment",

@@ -126,7 +126,7 @@ func TestWords_AreKnownOrNot(t *testing.T) {
 			t.Errorf("category %q: %v", category, got)
 		}
 	}
-	for policy, want := range map[account.Policy]bool{account.Cut: true, "": false, "CUT": false} {
+	for policy, want := range map[account.Policy]bool{account.Cut: true, account.Garden: true, "": false, "CUT": false} {
 		if got := policy.Valid(); got != want {
 			t.Errorf("policy %q: %v", policy, got)
 		}

@@ -5,10 +5,12 @@ import (
 	"time"
 )
 
-// Suspend cuts the account whatever it has paid. The end of the paid time does not move.
+// Suspend cuts the account whatever it has paid. The end of the paid time does not move, unless the clock is stopped:
+// then the time that is unused comes back at the reconnection.
 type Suspend struct {
-	Category Category
-	Reason   string
+	Category  Category
+	Reason    string
+	StopClock bool
 }
 
 func (s Suspend) apply(c *Change, now time.Time, _ *time.Location) error {
@@ -18,12 +20,20 @@ func (s Suspend) apply(c *Change, now time.Time, _ *time.Location) error {
 	if c.Account.Suspension != nil {
 		return &Refused{fmt.Sprintf("%s is suspended already (%s)", c.Account.Number, c.Account.Suspension.Category)}
 	}
-	c.Account.Suspension = &Suspension{Category: s.Category, Reason: s.Reason, Since: now}
-	if s.Reason == "" {
-		c.say("suspend", "Suspended: %s", s.Category)
-	} else {
-		c.say("suspend", "Suspended: %s, %s", s.Category, s.Reason)
+	if s.StopClock && !now.Before(c.Account.ExpiresAt) {
+		return &Refused{c.Account.Number + " has no paid time left whose clock could be stopped"}
 	}
+	suspension := &Suspension{Category: s.Category, Reason: s.Reason, Since: now}
+	summary := "Suspended: " + string(s.Category)
+	if s.Reason != "" {
+		summary += ", " + s.Reason
+	}
+	if s.StopClock {
+		suspension.ClockStoppedAt = now
+		summary += ". The clock is stopped"
+	}
+	c.Account.Suspension = suspension
+	c.say("suspend", "%s", summary)
 	return nil
 }
 
@@ -42,15 +52,23 @@ func (r Reconnect) apply(c *Change, now time.Time, zone *time.Location) error {
 	case Active, Grace:
 		return &Refused{fmt.Sprintf("%s is %s; only a suspended or expired account can be reconnected", a.Number, a.Status(now))}
 	case Suspended:
+		c.wind(now, zone)
 		a.Suspension = nil
+		if !now.Before(a.ExpiresAt) {
+			c.renew(1, now, zone) // what ran out meanwhile was not renewed while it was cut
+		}
 	case Expired:
 		if r.Grace == 0 {
 			return &Refused{a.Number + " is expired; say for how many hours of grace it is to be reconnected"}
 		}
 	}
-	if r.Grace > 0 && a.Status(now) == Expired {
+	if r.Grace > 0 && a.Status(now) != Active {
 		a.GraceUntil = now.Add(r.Grace)
 		c.say("reconnect", "Reconnected in grace until %s", readable(a.GraceUntil, zone))
+		return nil
+	}
+	if a.Status(now) == Active {
+		c.say("reconnect", "Reconnected, paid until %s", readable(a.ExpiresAt, zone))
 		return nil
 	}
 	c.say("reconnect", "Reconnected, now %s", a.Status(now))

@@ -11,7 +11,7 @@ import (
 )
 
 const acceptedActions = `-- name: AcceptedActions :many
-select id, kind, subscriber_id, actor, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where subscriber_id = $1 and state = 'accepted' order by id
+select id, kind, subscriber_id, actor, source, request_key, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where subscriber_id = $1::bigint and state = 'accepted' order by id
 `
 
 // The waiting commands of one subscriber, in the order they were given. Called under the lock of the account.
@@ -29,6 +29,8 @@ func (q *Queries) AcceptedActions(ctx context.Context, subscriberID int64) ([]Ac
 			&i.Kind,
 			&i.SubscriberID,
 			&i.Actor,
+			&i.Source,
+			&i.RequestKey,
 			&i.Arguments,
 			&i.State,
 			&i.Refusal,
@@ -47,7 +49,7 @@ func (q *Queries) AcceptedActions(ctx context.Context, subscriberID int64) ([]Ac
 }
 
 const actionByID = `-- name: ActionByID :one
-select id, kind, subscriber_id, actor, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where id = $1
+select id, kind, subscriber_id, actor, source, request_key, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where id = $1
 `
 
 func (q *Queries) ActionByID(ctx context.Context, id int64) (Action, error) {
@@ -58,6 +60,32 @@ func (q *Queries) ActionByID(ctx context.Context, id int64) (Action, error) {
 		&i.Kind,
 		&i.SubscriberID,
 		&i.Actor,
+		&i.Source,
+		&i.RequestKey,
+		&i.Arguments,
+		&i.State,
+		&i.Refusal,
+		&i.AcceptedAt,
+		&i.AppliedAt,
+		&i.ConfirmedAt,
+	)
+	return i, err
+}
+
+const actionOfRequest = `-- name: ActionOfRequest :one
+select id, kind, subscriber_id, actor, source, request_key, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions where request_key = $1::text
+`
+
+func (q *Queries) ActionOfRequest(ctx context.Context, requestKey string) (Action, error) {
+	row := q.db.QueryRow(ctx, actionOfRequest, requestKey)
+	var i Action
+	err := row.Scan(
+		&i.ID,
+		&i.Kind,
+		&i.SubscriberID,
+		&i.Actor,
+		&i.Source,
+		&i.RequestKey,
 		&i.Arguments,
 		&i.State,
 		&i.Refusal,
@@ -127,7 +155,8 @@ func (q *Queries) ActionRouters(ctx context.Context, actionID int64) ([]ActionRo
 }
 
 const actionsApplied = `-- name: ActionsApplied :exec
-update actions set state = 'applied', applied_at = $1::timestamptz where id = any($2::bigint[]) and state = 'accepted'
+update actions set state = 'applied', applied_at = $1::timestamptz, arguments = arguments - 'password_sealed'
+where id = any($2::bigint[]) and state = 'accepted'
 `
 
 type ActionsAppliedParams struct {
@@ -135,6 +164,7 @@ type ActionsAppliedParams struct {
 	IDs []int64
 }
 
+// A sealed password that an edit brought is with the account now.
 func (q *Queries) ActionsApplied(ctx context.Context, arg ActionsAppliedParams) error {
 	_, err := q.db.Exec(ctx, actionsApplied, arg.Now, arg.IDs)
 	return err
@@ -146,7 +176,7 @@ where a.state = 'applied'
   and a.id in (select ap.action_id from action_provisions ap where ap.provision_id = any($2::bigint[]))
   and not exists (select 1 from action_provisions ap join provisions p on p.id = ap.provision_id
       where ap.action_id = a.id and p.done_gen < ap.gen)
-returning a.id, a.kind, a.subscriber_id, a.accepted_at, a.applied_at
+returning a.id, a.kind, coalesce(a.subscriber_id, 0)::bigint as subscriber_id, a.accepted_at, a.applied_at
 `
 
 type ConfirmActionsParams struct {
@@ -205,8 +235,9 @@ func (q *Queries) ConfirmAtOnce(ctx context.Context, arg ConfirmAtOnceParams) er
 }
 
 const insertAction = `-- name: InsertAction :one
-insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at, applied_at)
-values ($1, $2, $3, $4, $5, $6, $7)
+insert into actions (kind, subscriber_id, actor, source, request_key, arguments, state, accepted_at)
+values ($1, $2::bigint, $3, $4, nullif($5::text, ''), $6, 'accepted', $7)
+on conflict (request_key) do nothing
 returning id
 `
 
@@ -214,21 +245,22 @@ type InsertActionParams struct {
 	Kind         string
 	SubscriberID int64
 	Actor        string
+	Source       string
+	RequestKey   string
 	Arguments    []byte
-	State        string
 	AcceptedAt   time.Time
-	AppliedAt    *time.Time
 }
 
+// No row: the request was made before.
 func (q *Queries) InsertAction(ctx context.Context, arg InsertActionParams) (int64, error) {
 	row := q.db.QueryRow(ctx, insertAction,
 		arg.Kind,
 		arg.SubscriberID,
 		arg.Actor,
+		arg.Source,
+		arg.RequestKey,
 		arg.Arguments,
-		arg.State,
 		arg.AcceptedAt,
-		arg.AppliedAt,
 	)
 	var id int64
 	err := row.Scan(&id)
@@ -236,13 +268,13 @@ func (q *Queries) InsertAction(ctx context.Context, arg InsertActionParams) (int
 }
 
 const insertAppliedActions = `-- name: InsertAppliedActions :many
-insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at)
-select n.kind, n.subscriber_id, n.actor, 'applied', n.accepted_at, $1::timestamptz
+insert into actions (kind, subscriber_id, actor, source, state, accepted_at, applied_at)
+select n.kind, n.subscriber_id, n.actor, n.source, 'applied', n.accepted_at, $1::timestamptz
 from (select generate_subscripts($2::text[], 1) as i, unnest($2::text[]) as kind,
     unnest($3::bigint[]) as subscriber_id, unnest($4::text[]) as actor,
-    unnest($5::timestamptz[]) as accepted_at) n
+    unnest($5::text[]) as source, unnest($6::timestamptz[]) as accepted_at) n
 order by n.i
-returning id, subscriber_id
+returning id, subscriber_id::bigint as subscriber_id
 `
 
 type InsertAppliedActionsParams struct {
@@ -250,6 +282,7 @@ type InsertAppliedActionsParams struct {
 	Kinds         []string
 	SubscriberIDs []int64
 	Actors        []string
+	Sources       []string
 	AcceptedAts   []time.Time
 }
 
@@ -265,6 +298,7 @@ func (q *Queries) InsertAppliedActions(ctx context.Context, arg InsertAppliedAct
 		arg.Kinds,
 		arg.SubscriberIDs,
 		arg.Actors,
+		arg.Sources,
 		arg.AcceptedAts,
 	)
 	if err != nil {
@@ -286,7 +320,7 @@ func (q *Queries) InsertAppliedActions(ctx context.Context, arg InsertAppliedAct
 }
 
 const subscriberOfAction = `-- name: SubscriberOfAction :one
-select subscriber_id from actions where id = $1 and state = 'accepted'
+select subscriber_id::bigint as subscriber_id from actions where id = $1 and state = 'accepted'
 `
 
 func (q *Queries) SubscriberOfAction(ctx context.Context, id int64) (int64, error) {

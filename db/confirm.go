@@ -16,7 +16,7 @@ type Confirmed struct {
 }
 
 // ConfirmTogether runs the :exec queries that first calls, confirms the actions that the provisions of those ids have
-// brought to their end, and looks what the router has left: in one transaction and one round trip, because every
+// brought to their end, drops what was to leave the router for good, and looks what the router has left: in one transaction and one round trip, because every
 // customer waits for it.
 func ConfirmTogether(
 	ctx context.Context, pool *pgxpool.Pool, router int64, ids []int64, now time.Time, first func(q *Queries) error,
@@ -31,6 +31,7 @@ func ConfirmTogether(
 			c.Actions, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ConfirmActionsRow])
 			return err
 		})
+		p.batch.Queue(dropTombstones, ids)
 	}
 	p.batch.Queue(nextProvisionTry, router).Query(func(rows pgx.Rows) error {
 		left, err := pgx.CollectRows(rows, pgx.RowToAddrOfStructByPos[NextProvisionTryRow])

@@ -36,8 +36,13 @@ func (q *Queries) DeliveryFailed(ctx context.Context, arg DeliveryFailedParams) 
 }
 
 const finishDeliveries = `-- name: FinishDeliveries :exec
-update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = $1::timestamptz
-from (select unnest($2::bigint[]) as id, unnest($3::text[]) as state, unnest($4::text[]) as problem) f
+update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = $1::timestamptz,
+    repeats = f.repeats,
+    -- What repeats a payment of an account that was deleted since tells about nobody any more.
+    body = case when f.repeats <> '' and not exists (select 1 from payments p where p.transaction_id = f.repeats)
+        then '' else d.body end
+from (select unnest($2::bigint[]) as id, unnest($3::text[]) as state, unnest($4::text[]) as problem,
+    unnest($5::text[]) as repeats) f
 where d.id = f.id
 `
 
@@ -46,6 +51,7 @@ type FinishDeliveriesParams struct {
 	IDs      []int64
 	States   []string
 	Problems []string
+	Repeats  []string
 }
 
 func (q *Queries) FinishDeliveries(ctx context.Context, arg FinishDeliveriesParams) error {
@@ -54,6 +60,7 @@ func (q *Queries) FinishDeliveries(ctx context.Context, arg FinishDeliveriesPara
 		arg.IDs,
 		arg.States,
 		arg.Problems,
+		arg.Repeats,
 	)
 	return err
 }

@@ -84,18 +84,69 @@ func (q *Queries) InsertActivity(ctx context.Context, arg InsertActivityParams) 
 	return err
 }
 
+const insertInvoices = `-- name: InsertInvoices :exec
+with n as (
+    select generate_subscripts($2::smallint[], 1) as i, unnest($2::smallint[]) as year,
+        unnest($3::bigint[]) as subscriber_id, unnest($4::bigint[]) as action_id,
+        unnest($5::text[]) as plan, unnest($6::int[]) as periods, unnest($7::bigint[]) as total_minor,
+        unnest($8::text[]) as currency, unnest($9::timestamptz[]) as period_start,
+        unnest($10::timestamptz[]) as period_end
+), c as (
+    insert into invoice_counters as k (year, last)
+    select n.year, count(*)::int from n group by n.year order by n.year
+    on conflict (year) do update set last = k.last + excluded.last
+    returning k.year, k.last
+)
+insert into invoices (year, number, subscriber_id, action_id, plan, periods, total_minor, currency, period_start, period_end, issued_at)
+select n.year, (c.last - count(*) over (partition by n.year) + row_number() over (partition by n.year order by n.i))::int,
+    n.subscriber_id, n.action_id, n.plan, n.periods, n.total_minor, n.currency, n.period_start, n.period_end, $1::timestamptz
+from n join c on c.year = n.year
+order by n.i
+`
+
+type InsertInvoicesParams struct {
+	Now           time.Time
+	Years         []int16
+	SubscriberIDs []int64
+	ActionIDs     []int64
+	Plans         []string
+	Periods       []int32
+	TotalsMinor   []int64
+	Currencies    []string
+	PeriodStarts  []time.Time
+	PeriodEnds    []time.Time
+}
+
+// Takes the numbers of a year from its counter, whose row is then held until the commit: so there are no gaps, and this is
+// the last statement of its transaction.
+func (q *Queries) InsertInvoices(ctx context.Context, arg InsertInvoicesParams) error {
+	_, err := q.db.Exec(ctx, insertInvoices,
+		arg.Now,
+		arg.Years,
+		arg.SubscriberIDs,
+		arg.ActionIDs,
+		arg.Plans,
+		arg.Periods,
+		arg.TotalsMinor,
+		arg.Currencies,
+		arg.PeriodStarts,
+		arg.PeriodEnds,
+	)
+	return err
+}
+
 const insertLedgerEntries = `-- name: InsertLedgerEntries :exec
-insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, action_id, plan_id, periods,
+insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, allocation, action_id, plan_id, periods,
     period_start, period_end)
-select n.subscriber_id, n.kind, n.amount_minor, n.currency, nullif(n.payment_id, 0), n.action_id, nullif(n.plan_id, 0),
+select n.subscriber_id, n.kind, n.amount_minor, n.currency, nullif(n.payment_id, 0), n.allocation, n.action_id, nullif(n.plan_id, 0),
     nullif(n.periods, 0), nullif(n.period_start, timestamptz '0001-01-01 00:00:00Z'),
     nullif(n.period_end, timestamptz '0001-01-01 00:00:00Z')
 from (select generate_subscripts($1::text[], 1) as i, unnest($1::text[]) as kind,
     unnest($2::bigint[]) as subscriber_id, unnest($3::bigint[]) as amount_minor,
     unnest($4::text[]) as currency, unnest($5::bigint[]) as payment_id,
-    unnest($6::bigint[]) as action_id, unnest($7::bigint[]) as plan_id,
-    unnest($8::int[]) as periods, unnest($9::timestamptz[]) as period_start,
-    unnest($10::timestamptz[]) as period_end) n
+    unnest($6::int[]) as allocation, unnest($7::bigint[]) as action_id, unnest($8::bigint[]) as plan_id,
+    unnest($9::int[]) as periods, unnest($10::timestamptz[]) as period_start,
+    unnest($11::timestamptz[]) as period_end) n
 order by n.i
 `
 
@@ -105,6 +156,7 @@ type InsertLedgerEntriesParams struct {
 	AmountsMinor  []int64
 	Currencies    []string
 	PaymentIDs    []int64
+	Allocations   []int32
 	ActionIDs     []int64
 	PlanIDs       []int64
 	Periods       []int32
@@ -120,6 +172,7 @@ func (q *Queries) InsertLedgerEntries(ctx context.Context, arg InsertLedgerEntri
 		arg.AmountsMinor,
 		arg.Currencies,
 		arg.PaymentIDs,
+		arg.Allocations,
 		arg.ActionIDs,
 		arg.PlanIDs,
 		arg.Periods,
@@ -127,4 +180,54 @@ func (q *Queries) InsertLedgerEntries(ctx context.Context, arg InsertLedgerEntri
 		arg.PeriodEnds,
 	)
 	return err
+}
+
+const renewalsBoughtWith = `-- name: RenewalsBoughtWith :many
+select l.plan_id::bigint as plan_id, l.periods::int as periods, l.amount_minor, l.currency,
+    l.period_start::timestamptz as period_start, l.period_end::timestamptz as period_end
+from ledger_entries c join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal'
+where c.payment_id = $1::bigint and c.allocation = $2 and c.kind = 'payment'
+order by l.id
+`
+
+type RenewalsBoughtWithParams struct {
+	PaymentID  int64
+	Allocation int32
+}
+
+type RenewalsBoughtWithRow struct {
+	PlanID      int64
+	Periods     int32
+	AmountMinor int64
+	Currency    string
+	PeriodStart time.Time
+	PeriodEnd   time.Time
+}
+
+// What the action bought that credited a payment, oldest first.
+func (q *Queries) RenewalsBoughtWith(ctx context.Context, arg RenewalsBoughtWithParams) ([]RenewalsBoughtWithRow, error) {
+	rows, err := q.db.Query(ctx, renewalsBoughtWith, arg.PaymentID, arg.Allocation)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []RenewalsBoughtWithRow
+	for rows.Next() {
+		var i RenewalsBoughtWithRow
+		if err := rows.Scan(
+			&i.PlanID,
+			&i.Periods,
+			&i.AmountMinor,
+			&i.Currency,
+			&i.PeriodStart,
+			&i.PeriodEnd,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }

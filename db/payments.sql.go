@@ -10,8 +10,22 @@ import (
 	"time"
 )
 
+const allocatePayment = `-- name: AllocatePayment :exec
+update payments set subscriber_id = $1::bigint, unallocated = '' where id = $2
+`
+
+type AllocatePaymentParams struct {
+	SubscriberID int64
+	ID           int64
+}
+
+func (q *Queries) AllocatePayment(ctx context.Context, arg AllocatePaymentParams) error {
+	_, err := q.db.Exec(ctx, allocatePayment, arg.SubscriberID, arg.ID)
+	return err
+}
+
 const countUnallocated = `-- name: CountUnallocated :one
-select count(*) from payments where subscriber_id is null
+select count(*) from payments where subscriber_id is null and reversed_at is null
 `
 
 func (q *Queries) CountUnallocated(ctx context.Context) (int64, error) {
@@ -19,6 +33,70 @@ func (q *Queries) CountUnallocated(ctx context.Context) (int64, error) {
 	var count int64
 	err := row.Scan(&count)
 	return count, err
+}
+
+const enterPayment = `-- name: EnterPayment :one
+insert into payments (provider, merchant, transaction_id, amount_minor, currency, occurred_at, received_at, reference,
+    unallocated, entered_by)
+select $1::text, $2::text, $3::text, $4::bigint, $5::text, $6::timestamptz,
+    $7::timestamptz, $8::text, $9::text, $10::text
+where not exists (select 1 from spent_money_keys k
+    where k.hash = money_key($1::text, $2::text, $3::text))
+on conflict (provider, merchant, transaction_id) do nothing
+returning id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at
+`
+
+type EnterPaymentParams struct {
+	Provider      string
+	Merchant      string
+	TransactionID string
+	AmountMinor   int64
+	Currency      string
+	OccurredAt    time.Time
+	ReceivedAt    time.Time
+	Reference     string
+	Unallocated   string
+	EnteredBy     string
+}
+
+// A payment that staff took; no row: its money was credited before.
+func (q *Queries) EnterPayment(ctx context.Context, arg EnterPaymentParams) (Payment, error) {
+	row := q.db.QueryRow(ctx, enterPayment,
+		arg.Provider,
+		arg.Merchant,
+		arg.TransactionID,
+		arg.AmountMinor,
+		arg.Currency,
+		arg.OccurredAt,
+		arg.ReceivedAt,
+		arg.Reference,
+		arg.Unallocated,
+		arg.EnteredBy,
+	)
+	var i Payment
+	err := row.Scan(
+		&i.ID,
+		&i.Provider,
+		&i.Merchant,
+		&i.TransactionID,
+		&i.DeliveryID,
+		&i.AmountMinor,
+		&i.Currency,
+		&i.OccurredAt,
+		&i.ReceivedAt,
+		&i.Reference,
+		&i.PayerName,
+		&i.PayerPhone,
+		&i.PayerPhoneHash,
+		&i.SubscriberID,
+		&i.Unallocated,
+		&i.Allocation,
+		&i.EnteredBy,
+		&i.ReversedAt,
+		&i.ReversalReason,
+		&i.CreatedAt,
+	)
+	return i, err
 }
 
 const insertPayments = `-- name: InsertPayments :many
@@ -33,6 +111,7 @@ from (select unnest($1::text[]) as provider, unnest($2::text[]) as merchant,
     unnest($9::text[]) as reference, unnest($10::text[]) as payer_name,
     unnest($11::text[]) as payer_phone, unnest($12::text[]) as payer_phone_hash,
     unnest($13::bigint[]) as subscriber_id, unnest($14::text[]) as unallocated) n
+where not exists (select 1 from spent_money_keys k where k.hash = money_key(n.provider, n.merchant, n.transaction_id))
 order by n.provider, n.merchant, n.transaction_id
 on conflict (provider, merchant, transaction_id) do nothing
 returning id, delivery_id, transaction_id
@@ -61,7 +140,8 @@ type InsertPaymentsRow struct {
 	TransactionID string
 }
 
-// What is not returned was credited before, however often and by whatever door it is told again. In the order of the
+// What is not returned was credited before, however often and by whatever door it is told again, if need be to an account
+// that has been deleted since. In the order of the
 // money key, so that two transactions with the same payments do not hold each other up for ever.
 func (q *Queries) InsertPayments(ctx context.Context, arg InsertPaymentsParams) ([]InsertPaymentsRow, error) {
 	rows, err := q.db.Query(ctx, insertPayments,
@@ -98,8 +178,104 @@ func (q *Queries) InsertPayments(ctx context.Context, arg InsertPaymentsParams) 
 	return items, nil
 }
 
+const lockPayment = `-- name: LockPayment :one
+select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.created_at, exists (select 1 from spent_money_keys k
+    where k.hash = money_key(p.provider, p.merchant, p.transaction_id)) as spent
+from payments p where p.id = $1
+for update of p
+`
+
+type LockPaymentRow struct {
+	Payment Payment
+	Spent   bool
+}
+
+// For update; spent is true when the same money was credited to an account that has been deleted since.
+func (q *Queries) LockPayment(ctx context.Context, id int64) (LockPaymentRow, error) {
+	row := q.db.QueryRow(ctx, lockPayment, id)
+	var i LockPaymentRow
+	err := row.Scan(
+		&i.Payment.ID,
+		&i.Payment.Provider,
+		&i.Payment.Merchant,
+		&i.Payment.TransactionID,
+		&i.Payment.DeliveryID,
+		&i.Payment.AmountMinor,
+		&i.Payment.Currency,
+		&i.Payment.OccurredAt,
+		&i.Payment.ReceivedAt,
+		&i.Payment.Reference,
+		&i.Payment.PayerName,
+		&i.Payment.PayerPhone,
+		&i.Payment.PayerPhoneHash,
+		&i.Payment.SubscriberID,
+		&i.Payment.Unallocated,
+		&i.Payment.Allocation,
+		&i.Payment.EnteredBy,
+		&i.Payment.ReversedAt,
+		&i.Payment.ReversalReason,
+		&i.Payment.CreatedAt,
+		&i.Spent,
+	)
+	return i, err
+}
+
+const paymentByKey = `-- name: PaymentByKey :one
+select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at from payments where provider = $1 and merchant = $2 and transaction_id = $3
+`
+
+type PaymentByKeyParams struct {
+	Provider      string
+	Merchant      string
+	TransactionID string
+}
+
+func (q *Queries) PaymentByKey(ctx context.Context, arg PaymentByKeyParams) (Payment, error) {
+	row := q.db.QueryRow(ctx, paymentByKey, arg.Provider, arg.Merchant, arg.TransactionID)
+	var i Payment
+	err := row.Scan(
+		&i.ID,
+		&i.Provider,
+		&i.Merchant,
+		&i.TransactionID,
+		&i.DeliveryID,
+		&i.AmountMinor,
+		&i.Currency,
+		&i.OccurredAt,
+		&i.ReceivedAt,
+		&i.Reference,
+		&i.PayerName,
+		&i.PayerPhone,
+		&i.PayerPhoneHash,
+		&i.SubscriberID,
+		&i.Unallocated,
+		&i.Allocation,
+		&i.EnteredBy,
+		&i.ReversedAt,
+		&i.ReversalReason,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const paymentReversed = `-- name: PaymentReversed :exec
+update payments set reversed_at = $1::timestamptz, reversal_reason = $2, unallocated = '', allocation = allocation + 1
+where id = $3
+`
+
+type PaymentReversedParams struct {
+	Now    time.Time
+	Reason string
+	ID     int64
+}
+
+func (q *Queries) PaymentReversed(ctx context.Context, arg PaymentReversedParams) error {
+	_, err := q.db.Exec(ctx, paymentReversed, arg.Now, arg.Reason, arg.ID)
+	return err
+}
+
 const paymentsOf = `-- name: PaymentsOf :many
-select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, created_at from payments where subscriber_id = $1 order by id desc limit $2
+select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at from payments where subscriber_id = $1 order by id desc limit $2
 `
 
 type PaymentsOfParams struct {
@@ -132,6 +308,10 @@ func (q *Queries) PaymentsOf(ctx context.Context, arg PaymentsOfParams) ([]Payme
 			&i.PayerPhoneHash,
 			&i.SubscriberID,
 			&i.Unallocated,
+			&i.Allocation,
+			&i.EnteredBy,
+			&i.ReversedAt,
+			&i.ReversalReason,
 			&i.CreatedAt,
 		); err != nil {
 			return nil, err
@@ -142,4 +322,18 @@ func (q *Queries) PaymentsOf(ctx context.Context, arg PaymentsOfParams) ([]Payme
 		return nil, err
 	}
 	return items, nil
+}
+
+const unallocatePayment = `-- name: UnallocatePayment :exec
+update payments set subscriber_id = null, unallocated = $1, allocation = allocation + 1 where id = $2
+`
+
+type UnallocatePaymentParams struct {
+	Reason string
+	ID     int64
+}
+
+func (q *Queries) UnallocatePayment(ctx context.Context, arg UnallocatePaymentParams) error {
+	_, err := q.db.Exec(ctx, unallocatePayment, arg.Reason, arg.ID)
+	return err
 }

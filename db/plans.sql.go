@@ -7,12 +7,87 @@ package db
 
 import (
 	"context"
+	"time"
 )
 
+const archivePlan = `-- name: ArchivePlan :exec
+update plans set archived_at = $1::timestamptz where name = $2
+`
+
+type ArchivePlanParams struct {
+	Now  time.Time
+	Name string
+}
+
+func (q *Queries) ArchivePlan(ctx context.Context, arg ArchivePlanParams) error {
+	_, err := q.db.Exec(ctx, archivePlan, arg.Now, arg.Name)
+	return err
+}
+
+const changePlan = `-- name: ChangePlan :one
+update plans set name = $1, rate = $2, duration_count = $3, duration_unit = $4,
+    price_minor = $5, on_expiry = $6, garden_rate = $7, pool = $8
+where id = $9
+returning id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at
+`
+
+type ChangePlanParams struct {
+	Name          string
+	Rate          string
+	DurationCount int32
+	DurationUnit  string
+	PriceMinor    int64
+	OnExpiry      string
+	GardenRate    string
+	Pool          string
+	ID            int64
+}
+
+func (q *Queries) ChangePlan(ctx context.Context, arg ChangePlanParams) (Plan, error) {
+	row := q.db.QueryRow(ctx, changePlan,
+		arg.Name,
+		arg.Rate,
+		arg.DurationCount,
+		arg.DurationUnit,
+		arg.PriceMinor,
+		arg.OnExpiry,
+		arg.GardenRate,
+		arg.Pool,
+		arg.ID,
+	)
+	var i Plan
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Rate,
+		&i.DurationCount,
+		&i.DurationUnit,
+		&i.PriceMinor,
+		&i.Currency,
+		&i.OnExpiry,
+		&i.GardenRate,
+		&i.Pool,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const countPlanSubscribers = `-- name: CountPlanSubscribers :one
+select count(*) from subscribers where plan_id = $1
+`
+
+func (q *Queries) CountPlanSubscribers(ctx context.Context, planID int64) (int64, error) {
+	row := q.db.QueryRow(ctx, countPlanSubscribers, planID)
+	var count int64
+	err := row.Scan(&count)
+	return count, err
+}
+
 const createPlan = `-- name: CreatePlan :one
-insert into plans (name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, pool)
-values ($1, $2, $3, $4, $5, $6, $7, $8)
-returning id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, pool, archived_at, created_at
+insert into plans (name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+returning id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at
 `
 
 type CreatePlanParams struct {
@@ -23,6 +98,7 @@ type CreatePlanParams struct {
 	PriceMinor    int64
 	Currency      string
 	OnExpiry      string
+	GardenRate    string
 	Pool          string
 }
 
@@ -35,6 +111,7 @@ func (q *Queries) CreatePlan(ctx context.Context, arg CreatePlanParams) (Plan, e
 		arg.PriceMinor,
 		arg.Currency,
 		arg.OnExpiry,
+		arg.GardenRate,
 		arg.Pool,
 	)
 	var i Plan
@@ -47,6 +124,7 @@ func (q *Queries) CreatePlan(ctx context.Context, arg CreatePlanParams) (Plan, e
 		&i.PriceMinor,
 		&i.Currency,
 		&i.OnExpiry,
+		&i.GardenRate,
 		&i.Pool,
 		&i.ArchivedAt,
 		&i.CreatedAt,
@@ -55,11 +133,123 @@ func (q *Queries) CreatePlan(ctx context.Context, arg CreatePlanParams) (Plan, e
 }
 
 const listPlans = `-- name: ListPlans :many
-select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, pool, archived_at, created_at from plans where archived_at is null order by name
+select p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, (select count(*) from subscribers s where s.plan_id = p.id) as subscribers
+from plans p order by p.archived_at is not null, p.name
 `
 
-func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
+type ListPlansRow struct {
+	Plan        Plan
+	Subscribers int64
+}
+
+// Those that are sold come first.
+func (q *Queries) ListPlans(ctx context.Context) ([]ListPlansRow, error) {
 	rows, err := q.db.Query(ctx, listPlans)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListPlansRow
+	for rows.Next() {
+		var i ListPlansRow
+		if err := rows.Scan(
+			&i.Plan.ID,
+			&i.Plan.Name,
+			&i.Plan.Rate,
+			&i.Plan.DurationCount,
+			&i.Plan.DurationUnit,
+			&i.Plan.PriceMinor,
+			&i.Plan.Currency,
+			&i.Plan.OnExpiry,
+			&i.Plan.GardenRate,
+			&i.Plan.Pool,
+			&i.Plan.ArchivedAt,
+			&i.Plan.CreatedAt,
+			&i.Subscribers,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockPlan = `-- name: LockPlan :one
+select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at from plans where name = $1 for no key update
+`
+
+// Changes of one plan come one after the other. It holds up nobody who pays for the plan.
+func (q *Queries) LockPlan(ctx context.Context, name string) (Plan, error) {
+	row := q.db.QueryRow(ctx, lockPlan, name)
+	var i Plan
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Rate,
+		&i.DurationCount,
+		&i.DurationUnit,
+		&i.PriceMinor,
+		&i.Currency,
+		&i.OnExpiry,
+		&i.GardenRate,
+		&i.Pool,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const lookAtPlanSubscribers = `-- name: LookAtPlanSubscribers :exec
+update subscribers set due_at = $1::timestamptz
+where id in (select s.id from subscribers s
+    where s.plan_id = $2 and (s.due_at is null or s.due_at > $1::timestamptz) order by s.id for update)
+`
+
+type LookAtPlanSubscribersParams struct {
+	Now    time.Time
+	PlanID int64
+}
+
+// Makes everybody of a plan due, so that what the routers should hold is derived anew. In the order of their ids, as
+// everything that locks accounts.
+func (q *Queries) LookAtPlanSubscribers(ctx context.Context, arg LookAtPlanSubscribersParams) error {
+	_, err := q.db.Exec(ctx, lookAtPlanSubscribers, arg.Now, arg.PlanID)
+	return err
+}
+
+const planByName = `-- name: PlanByName :one
+select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at from plans where name = $1
+`
+
+func (q *Queries) PlanByName(ctx context.Context, name string) (Plan, error) {
+	row := q.db.QueryRow(ctx, planByName, name)
+	var i Plan
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Rate,
+		&i.DurationCount,
+		&i.DurationUnit,
+		&i.PriceMinor,
+		&i.Currency,
+		&i.OnExpiry,
+		&i.GardenRate,
+		&i.Pool,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const plansByID = `-- name: PlansByID :many
+select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at from plans where id = any($1::bigint[])
+`
+
+func (q *Queries) PlansByID(ctx context.Context, ids []int64) ([]Plan, error) {
+	rows, err := q.db.Query(ctx, plansByID, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -76,6 +266,7 @@ func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
 			&i.PriceMinor,
 			&i.Currency,
 			&i.OnExpiry,
+			&i.GardenRate,
 			&i.Pool,
 			&i.ArchivedAt,
 			&i.CreatedAt,
@@ -88,27 +279,4 @@ func (q *Queries) ListPlans(ctx context.Context) ([]Plan, error) {
 		return nil, err
 	}
 	return items, nil
-}
-
-const planByName = `-- name: PlanByName :one
-select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, pool, archived_at, created_at from plans where name = $1
-`
-
-func (q *Queries) PlanByName(ctx context.Context, name string) (Plan, error) {
-	row := q.db.QueryRow(ctx, planByName, name)
-	var i Plan
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Rate,
-		&i.DurationCount,
-		&i.DurationUnit,
-		&i.PriceMinor,
-		&i.Currency,
-		&i.OnExpiry,
-		&i.Pool,
-		&i.ArchivedAt,
-		&i.CreatedAt,
-	)
-	return i, err
 }

@@ -60,6 +60,21 @@ func (q *Queries) CountUnconfirmed(ctx context.Context) ([]CountUnconfirmedRow, 
 	return items, nil
 }
 
+const dropTombstones = `-- name: DropTombstones :exec
+with gone as (
+    delete from provisions p
+    where p.id = any($1::bigint[]) and p.state = 'absent' and p.subscriber_id is null and p.done_gen = p.want_gen
+    returning p.router_id, p.username
+)
+delete from sessions s using gone g where s.router_id = g.router_id and s.username = g.username
+`
+
+// Credentials that have left their router for good leave no trace here either.
+func (q *Queries) DropTombstones(ctx context.Context, ids []int64) error {
+	_, err := q.db.Exec(ctx, dropTombstones, ids)
+	return err
+}
+
 const linkActions = `-- name: LinkActions :exec
 insert into action_provisions (action_id, provision_id, gen)
 select unnest($1::bigint[]), unnest($2::bigint[]), unnest($3::bigint[])
@@ -212,7 +227,7 @@ func (q *Queries) ProvisionsOf(ctx context.Context, arg ProvisionsOfParams) ([]P
 }
 
 const unconfirmedProvisions = `-- name: UnconfirmedProvisions :many
-select p.id, p.username, p.state, p.rate, p.pool, p.address, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
+select p.id, p.username, p.state, p.rate, p.pool, p.address, p.address_list, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
     s.id as subscriber_id, s.password_sealed
 from provisions p left join subscribers s on s.id = p.subscriber_id
 where p.router_id = $1 and p.done_gen < p.want_gen
@@ -233,6 +248,7 @@ type UnconfirmedProvisionsRow struct {
 	Rate           string
 	Pool           string
 	Address        string
+	AddressList    string
 	CredentialGen  int64
 	WantGen        int64
 	Attempts       int32
@@ -258,6 +274,7 @@ func (q *Queries) UnconfirmedProvisions(ctx context.Context, arg UnconfirmedProv
 			&i.Rate,
 			&i.Pool,
 			&i.Address,
+			&i.AddressList,
 			&i.CredentialGen,
 			&i.WantGen,
 			&i.Attempts,
@@ -276,19 +293,21 @@ func (q *Queries) UnconfirmedProvisions(ctx context.Context, arg UnconfirmedProv
 }
 
 const wantLines = `-- name: WantLines :many
-insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, credential_gen, wanted_at)
-select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.credential_gen, $1::timestamptz
+insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, address_list, credential_gen, wanted_at)
+select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.address_list, n.credential_gen,
+    $1::timestamptz
 from (select unnest($2::bigint[]) as router_id, unnest($3::text[]) as username,
     unnest($4::bigint[]) as subscriber_id, unnest($5::text[]) as state, unnest($6::text[]) as rate,
     unnest($7::text[]) as pool, unnest($8::text[]) as address,
-    unnest($9::bigint[]) as credential_gen) n
+    unnest($9::text[]) as address_list, unnest($10::bigint[]) as credential_gen) n
 order by n.router_id, n.username
 on conflict (router_id, username) do update set
     subscriber_id = excluded.subscriber_id, state = excluded.state, rate = excluded.rate, pool = excluded.pool,
-    address = excluded.address, credential_gen = excluded.credential_gen,
+    address = excluded.address, address_list = excluded.address_list, credential_gen = excluded.credential_gen,
     want_gen = p.want_gen + 1, wanted_at = excluded.wanted_at, attempts = 0, next_try_at = null
-where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.credential_gen) is distinct from
-    (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.credential_gen)
+where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.address_list, p.credential_gen) is distinct from
+    (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.address_list,
+        excluded.credential_gen)
 returning id, router_id, username, want_gen, done_gen
 `
 
@@ -301,6 +320,7 @@ type WantLinesParams struct {
 	Rates          []string
 	Pools          []string
 	Addresses      []string
+	AddressLists   []string
 	CredentialGens []int64
 }
 
@@ -324,6 +344,7 @@ func (q *Queries) WantLines(ctx context.Context, arg WantLinesParams) ([]WantLin
 		arg.Rates,
 		arg.Pools,
 		arg.Addresses,
+		arg.AddressLists,
 		arg.CredentialGens,
 	)
 	if err != nil {

@@ -11,19 +11,31 @@ import (
 	"time"
 )
 
-const createRouter = `-- name: CreateRouter :one
-insert into routers (id, name, mode, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem,
-    nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp,
-    local_address, pool, interim_seconds)
-overriding system value
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9,
-    $10, $11, $12, $13, $14,
-    $15, $16, $17)
-returning id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at
+const archiveRouter = `-- name: ArchiveRouter :exec
+update routers set archived_at = $1::timestamptz, revision = revision + 1 where id = $2
 `
 
-type CreateRouterParams struct {
-	ID                      int64
+type ArchiveRouterParams struct {
+	Now time.Time
+	ID  int64
+}
+
+func (q *Queries) ArchiveRouter(ctx context.Context, arg ArchiveRouterParams) error {
+	_, err := q.db.Exec(ctx, archiveRouter, arg.Now, arg.ID)
+	return err
+}
+
+const changeRouter = `-- name: ChangeRouter :exec
+update routers set name = $1, mode = $2, revision = revision + 1, api_address = $3, api_user = $4,
+    api_password_sealed = $5, api_plain = $6, api_pin_sha256 = $7,
+    api_ca_pem = $8, nas_address = $9, coa_address = $10,
+    radius_secret_sealed = $11, coa_message_authenticator = $12,
+    coa_event_timestamp = $13, local_address = $14, pool = $15,
+    interim_seconds = $16, failures = 0, unreachable = false, next_try_at = null, last_error = ''
+where id = $17
+`
+
+type ChangeRouterParams struct {
 	Name                    string
 	Mode                    string
 	APIAddress              string
@@ -40,12 +52,12 @@ type CreateRouterParams struct {
 	LocalAddress            string
 	Pool                    string
 	InterimSeconds          int32
+	ID                      int64
 }
 
-// The id comes first, because secrets are sealed to it.
-func (q *Queries) CreateRouter(ctx context.Context, arg CreateRouterParams) (Router, error) {
-	row := q.db.QueryRow(ctx, createRouter,
-		arg.ID,
+// New settings deserve an attempt at once.
+func (q *Queries) ChangeRouter(ctx context.Context, arg ChangeRouterParams) error {
+	_, err := q.db.Exec(ctx, changeRouter,
 		arg.Name,
 		arg.Mode,
 		arg.APIAddress,
@@ -62,6 +74,62 @@ func (q *Queries) CreateRouter(ctx context.Context, arg CreateRouterParams) (Rou
 		arg.LocalAddress,
 		arg.Pool,
 		arg.InterimSeconds,
+		arg.ID,
+	)
+	return err
+}
+
+const createRouter = `-- name: CreateRouter :one
+insert into routers (name, mode, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem,
+    nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp,
+    local_address, pool, interim_seconds, id)
+overriding system value
+values ($1, $2, $3, $4, $5, $6, $7, $8,
+    $9, $10, $11, $12, $13,
+    $14, $15, $16, $17)
+returning id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, sessions_at, archived_at, created_at
+`
+
+type CreateRouterParams struct {
+	Name                    string
+	Mode                    string
+	APIAddress              string
+	APIUser                 string
+	APIPasswordSealed       []byte
+	APIPlain                bool
+	APIPinSha256            []byte
+	APICaPem                *string
+	NASAddress              *netip.Addr
+	CoaAddress              string
+	RadiusSecretSealed      []byte
+	CoaMessageAuthenticator bool
+	CoaEventTimestamp       bool
+	LocalAddress            string
+	Pool                    string
+	InterimSeconds          int32
+	ID                      int64
+}
+
+// The id comes first, because secrets are sealed to it.
+func (q *Queries) CreateRouter(ctx context.Context, arg CreateRouterParams) (Router, error) {
+	row := q.db.QueryRow(ctx, createRouter,
+		arg.Name,
+		arg.Mode,
+		arg.APIAddress,
+		arg.APIUser,
+		arg.APIPasswordSealed,
+		arg.APIPlain,
+		arg.APIPinSha256,
+		arg.APICaPem,
+		arg.NASAddress,
+		arg.CoaAddress,
+		arg.RadiusSecretSealed,
+		arg.CoaMessageAuthenticator,
+		arg.CoaEventTimestamp,
+		arg.LocalAddress,
+		arg.Pool,
+		arg.InterimSeconds,
+		arg.ID,
 	)
 	var i Router
 	err := row.Scan(
@@ -88,6 +156,7 @@ func (q *Queries) CreateRouter(ctx context.Context, arg CreateRouterParams) (Rou
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
+		&i.SessionsAt,
 		&i.ArchivedAt,
 		&i.CreatedAt,
 	)
@@ -102,7 +171,7 @@ with lease as (
         where router_leases.owner = excluded.owner or router_leases.until < $4::timestamptz
     returning router_id
 )
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r join lease on lease.router_id = r.id
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.sessions_at, r.archived_at, r.created_at from routers r join lease on lease.router_id = r.id
 `
 
 type LeaseRouterParams struct {
@@ -145,6 +214,7 @@ func (q *Queries) LeaseRouter(ctx context.Context, arg LeaseRouterParams) (Route
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
+		&i.SessionsAt,
 		&i.ArchivedAt,
 		&i.CreatedAt,
 	)
@@ -152,18 +222,28 @@ func (q *Queries) LeaseRouter(ctx context.Context, arg LeaseRouterParams) (Route
 }
 
 const listRouters = `-- name: ListRouters :many
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at,
-    (select count(*) from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) as unconfirmed
-from routers r where r.archived_at is null order by r.name
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.sessions_at, r.archived_at, r.created_at, w.unconfirmed, w.oldest,
+    (select count(*) from subscribers s where s.router_id = r.id) as subscribers,
+    (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null) as online
+from routers r cross join lateral (
+    select count(*) as unconfirmed,
+        coalesce(min(p.wanted_at), timestamptz '0001-01-01 00:00:00Z')::timestamptz as oldest
+    from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) w
+where r.archived_at is null and ($1::text is null or r.name = $1::text)
+order by r.name
 `
 
 type ListRoutersRow struct {
 	Router      Router
 	Unconfirmed int64
+	Oldest      time.Time
+	Subscribers int64
+	Online      int64
 }
 
-func (q *Queries) ListRouters(ctx context.Context) ([]ListRoutersRow, error) {
-	rows, err := q.db.Query(ctx, listRouters)
+// With their health, and how many customers are on them and online. The zero instant stands for none.
+func (q *Queries) ListRouters(ctx context.Context, name *string) ([]ListRoutersRow, error) {
+	rows, err := q.db.Query(ctx, listRouters, name)
 	if err != nil {
 		return nil, err
 	}
@@ -195,9 +275,13 @@ func (q *Queries) ListRouters(ctx context.Context) ([]ListRoutersRow, error) {
 			&i.Router.NextTryAt,
 			&i.Router.LastError,
 			&i.Router.LastContactAt,
+			&i.Router.SessionsAt,
 			&i.Router.ArchivedAt,
 			&i.Router.CreatedAt,
 			&i.Unconfirmed,
+			&i.Oldest,
+			&i.Subscribers,
+			&i.Online,
 		); err != nil {
 			return nil, err
 		}
@@ -207,6 +291,63 @@ func (q *Queries) ListRouters(ctx context.Context) ([]ListRoutersRow, error) {
 		return nil, err
 	}
 	return items, nil
+}
+
+const lockRouter = `-- name: LockRouter :one
+select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, sessions_at, archived_at, created_at from routers where name = $1 and archived_at is null for update
+`
+
+// Against other changes, and against new subscribers and provisions, which refer to it.
+func (q *Queries) LockRouter(ctx context.Context, name string) (Router, error) {
+	row := q.db.QueryRow(ctx, lockRouter, name)
+	var i Router
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Mode,
+		&i.Revision,
+		&i.APIAddress,
+		&i.APIUser,
+		&i.APIPasswordSealed,
+		&i.APIPlain,
+		&i.APIPinSha256,
+		&i.APICaPem,
+		&i.NASAddress,
+		&i.CoaAddress,
+		&i.RadiusSecretSealed,
+		&i.CoaMessageAuthenticator,
+		&i.CoaEventTimestamp,
+		&i.LocalAddress,
+		&i.Pool,
+		&i.InterimSeconds,
+		&i.Failures,
+		&i.Unreachable,
+		&i.NextTryAt,
+		&i.LastError,
+		&i.LastContactAt,
+		&i.SessionsAt,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const lookAtRouterAgain = `-- name: LookAtRouterAgain :exec
+update provisions set want_gen = want_gen + 1, wanted_at = $1::timestamptz, next_try_at = null
+where id in (select p.id from provisions p
+    where p.router_id = $2 and p.done_gen = p.want_gen order by p.username for update)
+`
+
+type LookAtRouterAgainParams struct {
+	Now      time.Time
+	RouterID int64
+}
+
+// Makes everything on a router be looked at once more, because another one may answer there now, or in another mode. In
+// the order of user names, as everything that locks provisions.
+func (q *Queries) LookAtRouterAgain(ctx context.Context, arg LookAtRouterAgainParams) error {
+	_, err := q.db.Exec(ctx, lookAtRouterAgain, arg.Now, arg.RouterID)
+	return err
 }
 
 const nextRouterID = `-- name: NextRouterID :one
@@ -296,9 +437,10 @@ func (q *Queries) RouterAnswered(ctx context.Context, arg RouterAnsweredParams) 
 }
 
 const routerByName = `-- name: RouterByName :one
-select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, archived_at, created_at from routers where name = $1
+select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, sessions_at, archived_at, created_at from routers where name = $1 and archived_at is null for key share
 `
 
+// Locked against its removal, so that a subscriber can be put on it.
 func (q *Queries) RouterByName(ctx context.Context, name string) (Router, error) {
 	row := q.db.QueryRow(ctx, routerByName, name)
 	var i Router
@@ -326,6 +468,7 @@ func (q *Queries) RouterByName(ctx context.Context, name string) (Router, error)
 		&i.NextTryAt,
 		&i.LastError,
 		&i.LastContactAt,
+		&i.SessionsAt,
 		&i.ArchivedAt,
 		&i.CreatedAt,
 	)
@@ -355,6 +498,24 @@ func (q *Queries) RouterFailed(ctx context.Context, arg RouterFailedParams) erro
 	return err
 }
 
+const routerHolds = `-- name: RouterHolds :one
+select (select count(*) from subscribers s where s.router_id = $1) as subscribers,
+    (select count(*) from provisions p where p.router_id = $1 and p.done_gen < p.want_gen) as unconfirmed
+`
+
+type RouterHoldsRow struct {
+	Subscribers int64
+	Unconfirmed int64
+}
+
+// What keeps a router from being removed.
+func (q *Queries) RouterHolds(ctx context.Context, id int64) (RouterHoldsRow, error) {
+	row := q.db.QueryRow(ctx, routerHolds, id)
+	var i RouterHoldsRow
+	err := row.Scan(&i.Subscribers, &i.Unconfirmed)
+	return i, err
+}
+
 const routerMayBeTriedNow = `-- name: RouterMayBeTriedNow :execrows
 update routers set next_try_at = null where id = $1 and next_try_at is not null
 `
@@ -367,8 +528,17 @@ func (q *Queries) RouterMayBeTriedNow(ctx context.Context, id int64) (int64, err
 	return result.RowsAffected(), nil
 }
 
+const routerProvisionsMayBeTriedNow = `-- name: RouterProvisionsMayBeTriedNow :exec
+update provisions set next_try_at = null where router_id = $1 and done_gen < want_gen and next_try_at is not null
+`
+
+func (q *Queries) RouterProvisionsMayBeTriedNow(ctx context.Context, routerID int64) error {
+	_, err := q.db.Exec(ctx, routerProvisionsMayBeTriedNow, routerID)
+	return err
+}
+
 const routersToProbe = `-- name: RoutersToProbe :many
-select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.archived_at, r.created_at from routers r
+select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.sessions_at, r.archived_at, r.created_at from routers r
 where r.unreachable and r.next_try_at > $1::timestamptz
   and exists (select 1 from provisions p where p.router_id = r.id and p.done_gen < p.want_gen)
 order by r.next_try_at limit $2
@@ -413,6 +583,7 @@ func (q *Queries) RoutersToProbe(ctx context.Context, arg RoutersToProbeParams) 
 			&i.NextTryAt,
 			&i.LastError,
 			&i.LastContactAt,
+			&i.SessionsAt,
 			&i.ArchivedAt,
 			&i.CreatedAt,
 		); err != nil {

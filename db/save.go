@@ -2,8 +2,8 @@ package db
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,18 +16,26 @@ type Deed struct {
 	Change account.Change
 	Kind   string
 	Actor  string
+	// Source is the network address that the command came from; empty when not over the network.
+	Source string
 	// ActionID is the accepted action that is applied here; with 0 an action that is applied at once is written.
 	ActionID   int64
 	AcceptedAt time.Time
-	PaymentID  int64 // 0: not a payment
+	// PaymentID is the payment that is credited or taken back, and Allocation how often it was taken back before; 0: none.
+	PaymentID  int64
+	Allocation int32
+	// PasswordSealed is the new PPPoE password of an edit; nil: it stays.
+	PasswordSealed []byte
+	// Also is stored with the change; nil: nothing.
+	Also func(q *Queries) error
 }
 
 // Saved says what is left to do after a change was stored.
 type Saved struct {
 	SubscriberID int64
 	ActionID     int64
-	// RouterID is the router that must be driven, 0 when it holds what is wanted already.
-	RouterID int64
+	// Routers must be driven: they do not hold yet what is wanted.
+	Routers []int64
 	// DueAt is the account's next due time, zero when there is none.
 	DueAt time.Time
 }
@@ -49,7 +57,7 @@ func SaveChanges(ctx context.Context, tx pgx.Tx, deeds []Deed, now time.Time, th
 	q := New(tx)
 	saved := make([]Saved, len(deeds))
 	for i, d := range deeds {
-		saved[i] = Saved{SubscriberID: d.Change.Account.ID, ActionID: d.ActionID, DueAt: d.Change.Account.NextDue(now)}
+		saved[i] = Saved{SubscriberID: d.Change.Account.ID, ActionID: d.ActionID, DueAt: d.Change.Account.DueAt}
 	}
 	if err := writeActions(ctx, q, deeds, saved, now); err != nil {
 		return nil, fmt.Errorf("write actions: %w", err)
@@ -68,10 +76,18 @@ func SaveChanges(ctx context.Context, tx pgx.Tx, deeds []Deed, now time.Time, th
 		if err := writeActivity(ctx, q, deeds, saved, now); err != nil {
 			return err
 		}
-		if err := writeFacts(ctx, q, deeds, now); err != nil || then == nil {
+		if err := writeIdentities(ctx, q, deeds); err != nil {
 			return err
 		}
-		return then(q)
+		if err := writeFacts(ctx, q, deeds); err != nil {
+			return err
+		}
+		if then != nil {
+			if err := then(q); err != nil {
+				return err
+			}
+		}
+		return writeInvoices(ctx, q, deeds, saved, now)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("store changes: %w", err)
@@ -88,7 +104,7 @@ func writeActions(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, 
 			continue
 		}
 		places = append(places, i)
-		n.Kinds, n.Actors = append(n.Kinds, d.Kind), append(n.Actors, d.Actor)
+		n.Kinds, n.Actors, n.Sources = append(n.Kinds, d.Kind), append(n.Actors, d.Actor), append(n.Sources, d.Source)
 		n.SubscriberIDs = append(n.SubscriberIDs, d.Change.Account.ID)
 		n.AcceptedAts = append(n.AcceptedAts, d.AcceptedAt)
 	}
@@ -127,63 +143,38 @@ func last(deeds []Deed) []account.Account {
 	return accounts
 }
 
-// line names a PPPoE user on a router.
-type line struct {
-	router   int64
-	username string
-}
-
-// writeLines records what the accounts' routers should hold from now on, and returns how far each line is.
-func writeLines(ctx context.Context, q *Queries, deeds []Deed, now time.Time) (map[line]ProvisionsOfRow, error) {
-	n := WantLinesParams{Now: now}
-	accounts := last(deeds)
-	for _, a := range accounts {
-		l := a.Desired(now)
-		n.RouterIDs, n.Usernames = append(n.RouterIDs, a.RouterID), append(n.Usernames, a.Username)
-		n.SubscriberIDs, n.States = append(n.SubscriberIDs, a.ID), append(n.States, string(l.State))
-		n.Rates, n.Pools = append(n.Rates, string(l.Rate)), append(n.Pools, l.Pool)
-		n.Addresses, n.CredentialGens = append(n.Addresses, l.Address), append(n.CredentialGens, l.CredentialGen)
-	}
-	changed, err := q.WantLines(ctx, n)
-	if err != nil {
-		return nil, err
-	}
-	lines := make(map[line]ProvisionsOfRow, len(accounts))
-	for _, row := range changed {
-		lines[line{row.RouterID, row.Username}] = ProvisionsOfRow(row)
-	}
-	if len(lines) == len(accounts) {
-		return lines, nil
-	}
-	all, err := q.ProvisionsOf(ctx, ProvisionsOfParams{RouterIDs: n.RouterIDs, Usernames: n.Usernames})
-	if err != nil {
-		return nil, err
-	}
-	for _, row := range all {
-		lines[line{row.RouterID, row.Username}] = row
-	}
-	return lines, nil
-}
-
-// writeLinks ties each action to the generation that confirms it, and confirms those that have nothing to wait for.
-func writeLinks(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, lines map[line]ProvisionsOfRow, now time.Time) error {
+// writeLinks ties each action to the generations that confirm it, and confirms those that have nothing to wait for.
+func writeLinks(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, lines map[account.Place]ProvisionsOfRow, now time.Time) error {
 	var links LinkActionsParams
 	applied, atOnce := ActionsAppliedParams{Now: now}, ConfirmAtOnceParams{Now: now}
 	for i, d := range deeds {
-		a := d.Change.Account
-		row, ok := lines[line{a.RouterID, a.Username}]
-		if !ok {
-			return fmt.Errorf("nothing is wanted for subscriber %d", a.ID)
+		places := []account.Place{placeOf(d.Change.Account)}
+		for _, left := range d.Change.Left {
+			if !slices.Contains(places, left) {
+				places = append(places, left)
+			}
 		}
-		links.ActionIDs, links.ProvisionIDs = append(links.ActionIDs, saved[i].ActionID), append(links.ProvisionIDs, row.ID)
-		links.Gens = append(links.Gens, row.WantGen)
+		for _, place := range places {
+			row, ok := lines[place]
+			if !ok {
+				return fmt.Errorf("nothing is wanted of router %d for subscriber %d", place.RouterID, d.Change.Account.ID)
+			}
+			links.ActionIDs, links.ProvisionIDs = append(links.ActionIDs, saved[i].ActionID), append(links.ProvisionIDs, row.ID)
+			links.Gens = append(links.Gens, row.WantGen)
+			if row.DoneGen < row.WantGen && !slices.Contains(saved[i].Routers, place.RouterID) {
+				saved[i].Routers = append(saved[i].Routers, place.RouterID)
+			}
+		}
 		if d.ActionID != 0 {
 			applied.IDs = append(applied.IDs, d.ActionID)
 		}
-		if row.DoneGen < row.WantGen {
-			saved[i].RouterID = a.RouterID
-		} else {
+		if len(saved[i].Routers) == 0 {
 			atOnce.IDs = append(atOnce.IDs, saved[i].ActionID)
+		}
+		if d.Also != nil {
+			if err := d.Also(q); err != nil {
+				return err
+			}
 		}
 	}
 	if len(applied.IDs) > 0 {
@@ -195,73 +186,4 @@ func writeLinks(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, li
 		return err
 	}
 	return q.ConfirmAtOnce(ctx, atOnce)
-}
-
-func writeEntries(ctx context.Context, q *Queries, deeds []Deed, saved []Saved) error {
-	var n InsertLedgerEntriesParams
-	for i, d := range deeds {
-		for _, e := range d.Change.Entries {
-			payment := int64(0)
-			if e.Kind == account.EntryPayment {
-				payment = d.PaymentID
-			}
-			n.Kinds, n.SubscriberIDs = append(n.Kinds, string(e.Kind)), append(n.SubscriberIDs, saved[i].SubscriberID)
-			n.AmountsMinor, n.Currencies = append(n.AmountsMinor, e.Amount.Minor), append(n.Currencies, e.Amount.Currency)
-			n.PaymentIDs, n.ActionIDs = append(n.PaymentIDs, payment), append(n.ActionIDs, saved[i].ActionID)
-			n.PlanIDs, n.Periods = append(n.PlanIDs, e.PlanID), append(n.Periods, int32(e.Periods)) // a century of them at most
-			n.PeriodStarts, n.PeriodEnds = append(n.PeriodStarts, e.Start), append(n.PeriodEnds, e.End)
-		}
-	}
-	if len(n.Kinds) == 0 {
-		return nil
-	}
-	return q.InsertLedgerEntries(ctx, n)
-}
-
-func writeActivity(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, now time.Time) error {
-	n := InsertActivityParams{Now: now}
-	for i, d := range deeds {
-		for _, a := range d.Change.Activity {
-			before, err := factsJSON(a.Before)
-			if err != nil {
-				return err
-			}
-			after, err := factsJSON(a.After)
-			if err != nil {
-				return err
-			}
-			n.Kinds, n.Summaries = append(n.Kinds, a.Kind), append(n.Summaries, a.Summary)
-			n.SubscriberIDs, n.ActionIDs = append(n.SubscriberIDs, saved[i].SubscriberID), append(n.ActionIDs, saved[i].ActionID)
-			n.Actors, n.Befores, n.Afters = append(n.Actors, d.Actor), append(n.Befores, before), append(n.Afters, after)
-		}
-	}
-	if len(n.Kinds) == 0 {
-		return nil
-	}
-	return q.InsertActivity(ctx, n)
-}
-
-func factsJSON(facts map[string]string) (string, error) {
-	if len(facts) == 0 {
-		return "{}", nil
-	}
-	text, err := json.Marshal(facts)
-	return string(text), err
-}
-
-func writeFacts(ctx context.Context, q *Queries, deeds []Deed, now time.Time) error {
-	var n SaveFactsParams
-	for _, a := range last(deeds) {
-		var suspension account.Suspension
-		if a.Suspension != nil {
-			suspension = *a.Suspension
-		}
-		n.IDs, n.ExpiresAts = append(n.IDs, a.ID), append(n.ExpiresAts, a.ExpiresAt)
-		n.AnchorDays, n.GraceUntils = append(n.AnchorDays, int16(a.AnchorDay)), append(n.GraceUntils, a.GraceUntil)
-		n.SuspendedAts = append(n.SuspendedAts, suspension.Since)
-		n.SuspensionCategories = append(n.SuspensionCategories, string(suspension.Category))
-		n.SuspensionReasons = append(n.SuspensionReasons, suspension.Reason)
-		n.DueAts = append(n.DueAts, a.NextDue(now))
-	}
-	return q.SaveFacts(ctx, n)
 }

@@ -52,8 +52,45 @@ func (q *Queries) CloseOlderSessions(ctx context.Context, arg CloseOlderSessions
 	return err
 }
 
+const closeUnlisted = `-- name: CloseUnlisted :exec
+update sessions set ended_at = $1::timestamptz, end_cause = 'not listed by the router'
+where router_id = $2 and ended_at is null and seen_at < $1::timestamptz and started_at < $1::timestamptz
+  and (not (username = any($3::text[])) or $4::boolean and not (acct_session_id = any($5::text[])))
+`
+
+type CloseUnlistedParams struct {
+	At             time.Time
+	RouterID       int64
+	Usernames      []string
+	Exact          bool
+	AcctSessionIds []string
+}
+
+// Sessions that the router does not list any more, other than those that began while it was being asked.
+func (q *Queries) CloseUnlisted(ctx context.Context, arg CloseUnlistedParams) error {
+	_, err := q.db.Exec(ctx, closeUnlisted,
+		arg.At,
+		arg.RouterID,
+		arg.Usernames,
+		arg.Exact,
+		arg.AcctSessionIds,
+	)
+	return err
+}
+
+const gardenInUse = `-- name: GardenInUse :one
+select exists (select 1 from plans where on_expiry = 'garden')
+`
+
+func (q *Queries) GardenInUse(ctx context.Context) (bool, error) {
+	row := q.db.QueryRow(ctx, gardenInUse)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const openSessions = `-- name: OpenSessions :many
-select router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at, ended_at, end_cause, input_octets, output_octets from sessions where router_id = $1 and username = $2 and ended_at is null order by started_at
+select router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at, seen_at, ended_at, end_cause, input_octets, output_octets from sessions where router_id = $1 and username = $2 and ended_at is null order by started_at
 `
 
 type OpenSessionsParams struct {
@@ -77,6 +114,7 @@ func (q *Queries) OpenSessions(ctx context.Context, arg OpenSessionsParams) ([]S
 			&i.Address,
 			&i.CallingStation,
 			&i.Rate,
+			&i.AddressList,
 			&i.StartedAt,
 			&i.SeenAt,
 			&i.EndedAt,
@@ -94,11 +132,110 @@ func (q *Queries) OpenSessions(ctx context.Context, arg OpenSessionsParams) ([]S
 	return items, nil
 }
 
+const routerByID = `-- name: RouterByID :one
+select id, name, mode, revision, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem, nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp, local_address, pool, interim_seconds, failures, unreachable, next_try_at, last_error, last_contact_at, sessions_at, archived_at, created_at from routers where id = $1
+`
+
+func (q *Queries) RouterByID(ctx context.Context, id int64) (Router, error) {
+	row := q.db.QueryRow(ctx, routerByID, id)
+	var i Router
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Mode,
+		&i.Revision,
+		&i.APIAddress,
+		&i.APIUser,
+		&i.APIPasswordSealed,
+		&i.APIPlain,
+		&i.APIPinSha256,
+		&i.APICaPem,
+		&i.NASAddress,
+		&i.CoaAddress,
+		&i.RadiusSecretSealed,
+		&i.CoaMessageAuthenticator,
+		&i.CoaEventTimestamp,
+		&i.LocalAddress,
+		&i.Pool,
+		&i.InterimSeconds,
+		&i.Failures,
+		&i.Unreachable,
+		&i.NextTryAt,
+		&i.LastError,
+		&i.LastContactAt,
+		&i.SessionsAt,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
+const routerListed = `-- name: RouterListed :exec
+update routers set sessions_at = $1::timestamptz where id = $2
+`
+
+type RouterListedParams struct {
+	At time.Time
+	ID int64
+}
+
+func (q *Queries) RouterListed(ctx context.Context, arg RouterListedParams) error {
+	_, err := q.db.Exec(ctx, routerListed, arg.At, arg.ID)
+	return err
+}
+
+const routersToList = `-- name: RoutersToList :many
+select r.id from routers r
+where r.api_address <> '' and r.archived_at is null and (r.next_try_at is null or r.next_try_at <= $1::timestamptz)
+  and (r.sessions_at is null
+    or r.mode = 'local' and (r.sessions_at < $2::timestamptz
+        or r.last_contact_at > r.sessions_at and r.sessions_at < $3::timestamptz)
+    or r.sessions_at < $4::timestamptz)
+order by r.sessions_at nulls first limit $5
+`
+
+type RoutersToListParams struct {
+	Now       time.Time
+	Stale     time.Time
+	Soon      time.Time
+	VeryStale time.Time
+	Most      int32
+}
+
+// Routers whose sessions have not been listed for a while. Where the router is the only one who knows (mode local) that is
+// soon, and sooner after it was changed; elsewhere accounting tells, and the list mends what was lost of it.
+func (q *Queries) RoutersToList(ctx context.Context, arg RoutersToListParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, routersToList,
+		arg.Now,
+		arg.Stale,
+		arg.Soon,
+		arg.VeryStale,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const sessionSeen = `-- name: SessionSeen :exec
-insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at,
-    input_octets, output_octets)
-values ($1, $2, $3, $4, $5, $6, $7, $8,
-    $9, $10)
+insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at,
+    seen_at, input_octets, output_octets)
+select $1::bigint, $2::text, $3::text, $4, $5::text, $6::text,
+    $7::text, $8::timestamptz, $9::timestamptz, $10::bigint, $11::bigint
+where exists (select 1 from provisions p where p.router_id = $1 and p.username = $3)
 on conflict (router_id, acct_session_id) do update set
     address = coalesce(excluded.address, s.address),
     started_at = least(s.started_at, excluded.started_at),
@@ -114,6 +251,7 @@ type SessionSeenParams struct {
 	Address        *netip.Addr
 	CallingStation string
 	Rate           string
+	AddressList    string
 	StartedAt      time.Time
 	SeenAt         time.Time
 	InputOctets    int64
@@ -121,6 +259,7 @@ type SessionSeenParams struct {
 }
 
 // Accounting start or interim; repeated and reordered records change nothing that a later one has said.
+// Of a name that is nobody's, and that no router should hold, nothing is kept.
 func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error {
 	_, err := q.db.Exec(ctx, sessionSeen,
 		arg.RouterID,
@@ -129,6 +268,7 @@ func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error 
 		arg.Address,
 		arg.CallingStation,
 		arg.Rate,
+		arg.AddressList,
 		arg.StartedAt,
 		arg.SeenAt,
 		arg.InputOctets,
@@ -140,8 +280,9 @@ func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error 
 const sessionStopped = `-- name: SessionStopped :exec
 insert into sessions as s (router_id, acct_session_id, username, address, calling_station, started_at, seen_at, ended_at,
     end_cause, input_octets, output_octets)
-values ($1, $2, $3, $4, $5, $6, $7::timestamptz,
-    $7::timestamptz, $8, $9, $10)
+select $1::bigint, $2::text, $3::text, $4, $5::text, $6::timestamptz,
+    $7::timestamptz, $7::timestamptz, $8::text, $9::bigint, $10::bigint
+where exists (select 1 from provisions p where p.router_id = $1 and p.username = $3)
 on conflict (router_id, acct_session_id) do update set
     seen_at = greatest(s.seen_at, excluded.seen_at), ended_at = excluded.ended_at, end_cause = excluded.end_cause,
     input_octets = greatest(s.input_octets, excluded.input_octets),
@@ -178,19 +319,66 @@ func (q *Queries) SessionStopped(ctx context.Context, arg SessionStoppedParams) 
 }
 
 const sessionsHaveRate = `-- name: SessionsHaveRate :exec
-update sessions s set rate = w.rate
-from (select unnest($2::text[]) as username, unnest($3::text[]) as rate) w
+update sessions s set rate = w.rate, address_list = w.address_list
+from (select unnest($2::text[]) as username, unnest($3::text[]) as rate,
+    unnest($4::text[]) as address_list) w
 where s.router_id = $1 and s.username = w.username and s.ended_at is null
 `
 
 type SessionsHaveRateParams struct {
-	RouterID  int64
-	Usernames []string
-	Rates     []string
+	RouterID     int64
+	Usernames    []string
+	Rates        []string
+	AddressLists []string
 }
 
-// The router has confirmed the rate of these users' sessions. Without an API there is no other record of it.
+// The router has confirmed the rate and the address list of these users' sessions. Without an API there is no other
+// record of it.
 func (q *Queries) SessionsHaveRate(ctx context.Context, arg SessionsHaveRateParams) error {
-	_, err := q.db.Exec(ctx, sessionsHaveRate, arg.RouterID, arg.Usernames, arg.Rates)
+	_, err := q.db.Exec(ctx, sessionsHaveRate,
+		arg.RouterID,
+		arg.Usernames,
+		arg.Rates,
+		arg.AddressLists,
+	)
+	return err
+}
+
+const sessionsListed = `-- name: SessionsListed :exec
+insert into sessions as s (router_id, acct_session_id, username, address, rate, address_list, started_at, seen_at)
+select p.router_id, n.acct_session_id, n.username, nullif(n.address, '')::inet, n.rate, n.address_list, n.started_at, $1::timestamptz
+from (select unnest($2::text[]) as acct_session_id, unnest($3::text[]) as username,
+    unnest($4::text[]) as address, unnest($5::text[]) as rate, unnest($6::text[]) as address_list,
+    unnest($7::timestamptz[]) as started_at) n
+join provisions p on p.router_id = $8::bigint and p.username = n.username
+on conflict (router_id, acct_session_id) do update set
+    address = excluded.address, rate = excluded.rate, address_list = excluded.address_list, seen_at = excluded.seen_at,
+    started_at = case when s.ended_at is null then least(s.started_at, excluded.started_at) else excluded.started_at end,
+    ended_at = null, end_cause = ''
+`
+
+type SessionsListedParams struct {
+	At             time.Time
+	AcctSessionIds []string
+	Usernames      []string
+	Addresses      []string
+	Rates          []string
+	AddressLists   []string
+	StartedAts     []time.Time
+	RouterID       int64
+}
+
+// What a router of mode local runs at this moment, of the names that it should hold.
+func (q *Queries) SessionsListed(ctx context.Context, arg SessionsListedParams) error {
+	_, err := q.db.Exec(ctx, sessionsListed,
+		arg.At,
+		arg.AcctSessionIds,
+		arg.Usernames,
+		arg.Addresses,
+		arg.Rates,
+		arg.AddressLists,
+		arg.StartedAts,
+		arg.RouterID,
+	)
 	return err
 }

@@ -76,6 +76,20 @@ func (q *Queries) AddSourceSecret(ctx context.Context, arg AddSourceSecretParams
 	return i, err
 }
 
+const archiveSource = `-- name: ArchiveSource :exec
+update payment_sources set archived_at = $1::timestamptz where id = $2
+`
+
+type ArchiveSourceParams struct {
+	Now time.Time
+	ID  int64
+}
+
+func (q *Queries) ArchiveSource(ctx context.Context, arg ArchiveSourceParams) error {
+	_, err := q.db.Exec(ctx, archiveSource, arg.Now, arg.ID)
+	return err
+}
+
 const createSource = `-- name: CreateSource :one
 insert into payment_sources (id, name, kind, token_hash, token_sealed, merchant, currency)
 overriding system value
@@ -168,6 +182,78 @@ func (q *Queries) ListSources(ctx context.Context) ([]PaymentSource, error) {
 	return items, nil
 }
 
+const listSourcesWithTraffic = `-- name: ListSourcesWithTraffic :many
+with newest as materialized (
+    select source_id, received_at from deliveries order by id desc limit 100000
+)
+select s.id, s.name, s.kind, s.token_hash, s.token_sealed, s.merchant, s.currency, s.archived_at, s.created_at, (select count(*) from deliveries d where d.processed_at is null and d.source_id = s.id) as waiting,
+    (select coalesce(max(n.received_at), timestamptz '0001-01-01 00:00:00Z')
+        from newest n where n.source_id = s.id)::timestamptz as last_delivery_at
+from payment_sources s
+where $1::text is null or s.name = $1::text
+order by s.archived_at is not null, s.name
+`
+
+type ListSourcesWithTrafficRow struct {
+	PaymentSource  PaymentSource
+	Waiting        int64
+	LastDeliveryAt time.Time
+}
+
+// For staff. The last delivery is looked for among the newest of all only; the zero instant stands for none.
+func (q *Queries) ListSourcesWithTraffic(ctx context.Context, name *string) ([]ListSourcesWithTrafficRow, error) {
+	rows, err := q.db.Query(ctx, listSourcesWithTraffic, name)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ListSourcesWithTrafficRow
+	for rows.Next() {
+		var i ListSourcesWithTrafficRow
+		if err := rows.Scan(
+			&i.PaymentSource.ID,
+			&i.PaymentSource.Name,
+			&i.PaymentSource.Kind,
+			&i.PaymentSource.TokenHash,
+			&i.PaymentSource.TokenSealed,
+			&i.PaymentSource.Merchant,
+			&i.PaymentSource.Currency,
+			&i.PaymentSource.ArchivedAt,
+			&i.PaymentSource.CreatedAt,
+			&i.Waiting,
+			&i.LastDeliveryAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockSource = `-- name: LockSource :one
+select id, name, kind, token_hash, token_sealed, merchant, currency, archived_at, created_at from payment_sources where name = $1 for update
+`
+
+func (q *Queries) LockSource(ctx context.Context, name string) (PaymentSource, error) {
+	row := q.db.QueryRow(ctx, lockSource, name)
+	var i PaymentSource
+	err := row.Scan(
+		&i.ID,
+		&i.Name,
+		&i.Kind,
+		&i.TokenHash,
+		&i.TokenSealed,
+		&i.Merchant,
+		&i.Currency,
+		&i.ArchivedAt,
+		&i.CreatedAt,
+	)
+	return i, err
+}
+
 const nextSecretID = `-- name: NextSecretID :one
 select nextval(pg_get_serial_sequence('source_secrets', 'id'))::bigint
 `
@@ -190,23 +276,16 @@ func (q *Queries) NextSourceID(ctx context.Context) (int64, error) {
 	return column_1, err
 }
 
-const sourceByID = `-- name: SourceByID :one
-select id, name, kind, token_hash, token_sealed, merchant, currency, archived_at, created_at from payment_sources where id = $1
+const renameSource = `-- name: RenameSource :exec
+update payment_sources set name = $1 where id = $2
 `
 
-func (q *Queries) SourceByID(ctx context.Context, id int64) (PaymentSource, error) {
-	row := q.db.QueryRow(ctx, sourceByID, id)
-	var i PaymentSource
-	err := row.Scan(
-		&i.ID,
-		&i.Name,
-		&i.Kind,
-		&i.TokenHash,
-		&i.TokenSealed,
-		&i.Merchant,
-		&i.Currency,
-		&i.ArchivedAt,
-		&i.CreatedAt,
-	)
-	return i, err
+type RenameSourceParams struct {
+	Name string
+	ID   int64
+}
+
+func (q *Queries) RenameSource(ctx context.Context, arg RenameSourceParams) error {
+	_, err := q.db.Exec(ctx, renameSource, arg.Name, arg.ID)
+	return err
 }

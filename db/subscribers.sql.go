@@ -56,7 +56,7 @@ func (q *Queries) CreateSubscriber(ctx context.Context, arg CreateSubscriberPara
 }
 
 const dial = `-- name: Dial :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.router_id = $1 and s.username = $2
 `
@@ -98,6 +98,10 @@ func (q *Queries) Dial(ctx context.Context, arg DialParams) (DialRow, error) {
 		&i.Subscriber.SuspendedAt,
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
+		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.NextPlanID,
+		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,
 		&i.Plan.ID,
@@ -108,6 +112,7 @@ func (q *Queries) Dial(ctx context.Context, arg DialParams) (DialRow, error) {
 		&i.Plan.PriceMinor,
 		&i.Plan.Currency,
 		&i.Plan.OnExpiry,
+		&i.Plan.GardenRate,
 		&i.Plan.Pool,
 		&i.Plan.ArchivedAt,
 		&i.Plan.CreatedAt,
@@ -199,8 +204,25 @@ func (q *Queries) FindAccounts(ctx context.Context, arg FindAccountsParams) ([]F
 	return items, nil
 }
 
+const fixedAddressTaken = `-- name: FixedAddressTaken :one
+select exists (select 1 from subscribers where router_id = $1 and fixed_address = $2 and id <> $3)
+`
+
+type FixedAddressTakenParams struct {
+	RouterID     int64
+	FixedAddress *netip.Addr
+	But          int64
+}
+
+func (q *Queries) FixedAddressTaken(ctx context.Context, arg FixedAddressTakenParams) (bool, error) {
+	row := q.db.QueryRow(ctx, fixedAddressTaken, arg.RouterID, arg.FixedAddress, arg.But)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
 const listSubscribers = `-- name: ListSubscribers :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at, r.name as router_name
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.account > $1::text
 order by s.account limit $2
@@ -249,6 +271,10 @@ func (q *Queries) ListSubscribers(ctx context.Context, arg ListSubscribersParams
 			&i.Subscriber.SuspendedAt,
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
+			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.NextPlanID,
+			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.Revision,
 			&i.Subscriber.DueAt,
 			&i.Subscriber.CreatedAt,
 			&i.Plan.ID,
@@ -259,6 +285,7 @@ func (q *Queries) ListSubscribers(ctx context.Context, arg ListSubscribersParams
 			&i.Plan.PriceMinor,
 			&i.Plan.Currency,
 			&i.Plan.OnExpiry,
+			&i.Plan.GardenRate,
 			&i.Plan.Pool,
 			&i.Plan.ArchivedAt,
 			&i.Plan.CreatedAt,
@@ -275,7 +302,7 @@ func (q *Queries) ListSubscribers(ctx context.Context, arg ListSubscribersParams
 }
 
 const lockAccounts = `-- name: LockAccounts :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.id = any($1::bigint[])
 order by s.id
@@ -321,6 +348,10 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 			&i.Subscriber.SuspendedAt,
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
+			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.NextPlanID,
+			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.Revision,
 			&i.Subscriber.DueAt,
 			&i.Subscriber.CreatedAt,
 			&i.Plan.ID,
@@ -331,6 +362,88 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 			&i.Plan.PriceMinor,
 			&i.Plan.Currency,
 			&i.Plan.OnExpiry,
+			&i.Plan.GardenRate,
+			&i.Plan.Pool,
+			&i.Plan.ArchivedAt,
+			&i.Plan.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const lockDueAccounts = `-- name: LockDueAccounts :many
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+from subscribers s join plans p on p.id = s.plan_id
+where s.due_at <= $1::timestamptz and s.id <> $2
+order by s.due_at limit $3
+for update of s skip locked
+`
+
+type LockDueAccountsParams struct {
+	Now    time.Time
+	Beside int64
+	Most   int32
+}
+
+type LockDueAccountsRow struct {
+	Subscriber Subscriber
+	Plan       Plan
+}
+
+// Accounts whose due time has come, to be handled together with one. One that somebody holds is skipped.
+func (q *Queries) LockDueAccounts(ctx context.Context, arg LockDueAccountsParams) ([]LockDueAccountsRow, error) {
+	rows, err := q.db.Query(ctx, lockDueAccounts, arg.Now, arg.Beside, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []LockDueAccountsRow
+	for rows.Next() {
+		var i LockDueAccountsRow
+		if err := rows.Scan(
+			&i.Subscriber.ID,
+			&i.Subscriber.Account,
+			&i.Subscriber.AccountKey,
+			&i.Subscriber.Name,
+			&i.Subscriber.Phone,
+			&i.Subscriber.PhoneHash,
+			&i.Subscriber.Email,
+			&i.Subscriber.Address,
+			&i.Subscriber.RouterID,
+			&i.Subscriber.Username,
+			&i.Subscriber.PasswordSealed,
+			&i.Subscriber.CredentialGen,
+			&i.Subscriber.FixedAddress,
+			&i.Subscriber.PlanID,
+			&i.Subscriber.Currency,
+			&i.Subscriber.BalanceMinor,
+			&i.Subscriber.ExpiresAt,
+			&i.Subscriber.AnchorDay,
+			&i.Subscriber.GraceUntil,
+			&i.Subscriber.SuspendedAt,
+			&i.Subscriber.SuspensionCategory,
+			&i.Subscriber.SuspensionReason,
+			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.NextPlanID,
+			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.Revision,
+			&i.Subscriber.DueAt,
+			&i.Subscriber.CreatedAt,
+			&i.Plan.ID,
+			&i.Plan.Name,
+			&i.Plan.Rate,
+			&i.Plan.DurationCount,
+			&i.Plan.DurationUnit,
+			&i.Plan.PriceMinor,
+			&i.Plan.Currency,
+			&i.Plan.OnExpiry,
+			&i.Plan.GardenRate,
 			&i.Plan.Pool,
 			&i.Plan.ArchivedAt,
 			&i.Plan.CreatedAt,
@@ -358,6 +471,9 @@ func (q *Queries) NextSubscriberID(ctx context.Context) (int64, error) {
 
 const saveFacts = `-- name: SaveFacts :exec
 update subscribers s set
+    plan_id = f.plan_id, next_plan_id = nullif(f.next_plan_id, 0),
+    next_plan_at = nullif(f.next_plan_at, timestamptz '0001-01-01 00:00:00Z'),
+    clock_stopped_at = nullif(f.clock_stopped_at, timestamptz '0001-01-01 00:00:00Z'),
     expires_at = nullif(f.expires_at, timestamptz '0001-01-01 00:00:00Z'), anchor_day = nullif(f.anchor_day, 0),
     grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
     suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
@@ -366,7 +482,9 @@ update subscribers s set
 from (select unnest($1::bigint[]) as id, unnest($2::timestamptz[]) as expires_at,
     unnest($3::smallint[]) as anchor_day, unnest($4::timestamptz[]) as grace_until,
     unnest($5::timestamptz[]) as suspended_at, unnest($6::text[]) as suspension_category,
-    unnest($7::text[]) as suspension_reason, unnest($8::timestamptz[]) as due_at) f
+    unnest($7::text[]) as suspension_reason, unnest($8::timestamptz[]) as due_at,
+    unnest($9::bigint[]) as plan_id, unnest($10::bigint[]) as next_plan_id,
+    unnest($11::timestamptz[]) as next_plan_at, unnest($12::timestamptz[]) as clock_stopped_at) f
 where s.id = f.id
 `
 
@@ -379,6 +497,10 @@ type SaveFactsParams struct {
 	SuspensionCategories []string
 	SuspensionReasons    []string
 	DueAts               []time.Time
+	PlanIDs              []int64
+	NextPlanIDs          []int64
+	NextPlanAts          []time.Time
+	ClockStoppedAts      []time.Time
 }
 
 // The zero instant stands for none.
@@ -392,12 +514,118 @@ func (q *Queries) SaveFacts(ctx context.Context, arg SaveFactsParams) error {
 		arg.SuspensionCategories,
 		arg.SuspensionReasons,
 		arg.DueAts,
+		arg.PlanIDs,
+		arg.NextPlanIDs,
+		arg.NextPlanAts,
+		arg.ClockStoppedAts,
 	)
 	return err
 }
 
+const saveIdentity = `-- name: SaveIdentity :exec
+update subscribers set name = $1, phone = $2, email = $3, address = $4, router_id = $5,
+    username = $6, fixed_address = $7, credential_gen = $8, revision = $9,
+    password_sealed = coalesce($10::bytea, password_sealed)
+where id = $11
+`
+
+type SaveIdentityParams struct {
+	Name           string
+	Phone          string
+	Email          string
+	Address        string
+	RouterID       int64
+	Username       string
+	FixedAddress   *netip.Addr
+	CredentialGen  int64
+	Revision       int64
+	PasswordSealed []byte
+	ID             int64
+}
+
+// What staff edit. An empty password stays as it is.
+func (q *Queries) SaveIdentity(ctx context.Context, arg SaveIdentityParams) error {
+	_, err := q.db.Exec(ctx, saveIdentity,
+		arg.Name,
+		arg.Phone,
+		arg.Email,
+		arg.Address,
+		arg.RouterID,
+		arg.Username,
+		arg.FixedAddress,
+		arg.CredentialGen,
+		arg.Revision,
+		arg.PasswordSealed,
+		arg.ID,
+	)
+	return err
+}
+
+const subscriberByID = `-- name: SubscriberByID :one
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
+from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
+where s.id = $1
+`
+
+type SubscriberByIDRow struct {
+	Subscriber Subscriber
+	Plan       Plan
+	RouterName string
+	RouterMode string
+}
+
+func (q *Queries) SubscriberByID(ctx context.Context, id int64) (SubscriberByIDRow, error) {
+	row := q.db.QueryRow(ctx, subscriberByID, id)
+	var i SubscriberByIDRow
+	err := row.Scan(
+		&i.Subscriber.ID,
+		&i.Subscriber.Account,
+		&i.Subscriber.AccountKey,
+		&i.Subscriber.Name,
+		&i.Subscriber.Phone,
+		&i.Subscriber.PhoneHash,
+		&i.Subscriber.Email,
+		&i.Subscriber.Address,
+		&i.Subscriber.RouterID,
+		&i.Subscriber.Username,
+		&i.Subscriber.PasswordSealed,
+		&i.Subscriber.CredentialGen,
+		&i.Subscriber.FixedAddress,
+		&i.Subscriber.PlanID,
+		&i.Subscriber.Currency,
+		&i.Subscriber.BalanceMinor,
+		&i.Subscriber.ExpiresAt,
+		&i.Subscriber.AnchorDay,
+		&i.Subscriber.GraceUntil,
+		&i.Subscriber.SuspendedAt,
+		&i.Subscriber.SuspensionCategory,
+		&i.Subscriber.SuspensionReason,
+		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.NextPlanID,
+		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.Revision,
+		&i.Subscriber.DueAt,
+		&i.Subscriber.CreatedAt,
+		&i.Plan.ID,
+		&i.Plan.Name,
+		&i.Plan.Rate,
+		&i.Plan.DurationCount,
+		&i.Plan.DurationUnit,
+		&i.Plan.PriceMinor,
+		&i.Plan.Currency,
+		&i.Plan.OnExpiry,
+		&i.Plan.GardenRate,
+		&i.Plan.Pool,
+		&i.Plan.ArchivedAt,
+		&i.Plan.CreatedAt,
+		&i.RouterName,
+		&i.RouterMode,
+	)
+	return i, err
+}
+
 const subscriberByKey = `-- name: SubscriberByKey :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.pool, p.archived_at, p.created_at, r.name as router_name
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.account_key = $1
 `
@@ -406,6 +634,7 @@ type SubscriberByKeyRow struct {
 	Subscriber Subscriber
 	Plan       Plan
 	RouterName string
+	RouterMode string
 }
 
 // The key is account.NormalizeReference of the number as somebody typed it.
@@ -435,6 +664,10 @@ func (q *Queries) SubscriberByKey(ctx context.Context, accountKey string) (Subsc
 		&i.Subscriber.SuspendedAt,
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
+		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.NextPlanID,
+		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,
 		&i.Plan.ID,
@@ -445,10 +678,29 @@ func (q *Queries) SubscriberByKey(ctx context.Context, accountKey string) (Subsc
 		&i.Plan.PriceMinor,
 		&i.Plan.Currency,
 		&i.Plan.OnExpiry,
+		&i.Plan.GardenRate,
 		&i.Plan.Pool,
 		&i.Plan.ArchivedAt,
 		&i.Plan.CreatedAt,
 		&i.RouterName,
+		&i.RouterMode,
 	)
 	return i, err
+}
+
+const usernameTaken = `-- name: UsernameTaken :one
+select exists (select 1 from subscribers where router_id = $1 and username = $2 and id <> $3)
+`
+
+type UsernameTakenParams struct {
+	RouterID int64
+	Username string
+	But      int64
+}
+
+func (q *Queries) UsernameTaken(ctx context.Context, arg UsernameTakenParams) (bool, error) {
+	row := q.db.QueryRow(ctx, usernameTaken, arg.RouterID, arg.Username, arg.But)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
 }

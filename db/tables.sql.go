@@ -7,13 +7,39 @@ package db
 import (
 	"net/netip"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
 )
+
+type APIAnswer struct {
+	TokenID   int64
+	Key       string
+	Digest    []byte
+	Status    *int32
+	Headers   []byte
+	Sealed    []byte
+	CreatedAt time.Time
+}
+
+type APIToken struct {
+	ID            int64
+	Name          string
+	Hash          []byte
+	Scopes        []string
+	RatePerSecond int32
+	CreatedAt     time.Time
+	ExpiresAt     *time.Time
+	RevokedAt     *time.Time
+	LastUsedAt    *time.Time
+}
 
 type Action struct {
 	ID           int64
 	Kind         string
-	SubscriberID int64
+	SubscriberID *int64
 	Actor        string
+	Source       string
+	RequestKey   *string
 	Arguments    []byte
 	State        string
 	Refusal      string
@@ -40,6 +66,18 @@ type Activity struct {
 	At           time.Time
 }
 
+type Audit struct {
+	ID      int64
+	At      time.Time
+	Actor   string
+	Source  string
+	Kind    string
+	Object  string
+	Summary string
+	Before  []byte
+	After   []byte
+}
+
 type Delivery struct {
 	ID          int64
 	SourceID    int64
@@ -52,6 +90,27 @@ type Delivery struct {
 	Attempts    int32
 	LastError   string
 	ProcessedAt *time.Time
+	Repeats     string
+}
+
+type Invoice struct {
+	ID           int64
+	Year         int16
+	Number       int32
+	SubscriberID int64
+	ActionID     int64
+	Plan         string
+	Periods      int32
+	TotalMinor   int64
+	Currency     string
+	PeriodStart  time.Time
+	PeriodEnd    time.Time
+	IssuedAt     time.Time
+}
+
+type InvoiceCounter struct {
+	Year int16
+	Last int32
 }
 
 type LedgerEntry struct {
@@ -61,12 +120,26 @@ type LedgerEntry struct {
 	AmountMinor  int64
 	Currency     string
 	PaymentID    *int64
+	Allocation   int32
 	ActionID     int64
 	PlanID       *int64
 	Periods      *int32
 	PeriodStart  *time.Time
 	PeriodEnd    *time.Time
 	CreatedAt    time.Time
+}
+
+type MoneySalt struct {
+	One  bool
+	Salt []byte
+}
+
+type MonthlyTotal struct {
+	Month       pgtype.Date
+	Provider    string
+	Currency    string
+	Payments    int64
+	AmountMinor int64
 }
 
 type Payment struct {
@@ -85,6 +158,10 @@ type Payment struct {
 	PayerPhoneHash string
 	SubscriberID   *int64
 	Unallocated    string
+	Allocation     int32
+	EnteredBy      string
+	ReversedAt     *time.Time
+	ReversalReason string
 	CreatedAt      time.Time
 }
 
@@ -109,6 +186,7 @@ type Plan struct {
 	PriceMinor    int64
 	Currency      string
 	OnExpiry      string
+	GardenRate    string
 	Pool          string
 	ArchivedAt    *time.Time
 	CreatedAt     time.Time
@@ -123,6 +201,7 @@ type Provision struct {
 	Rate          string
 	Pool          string
 	Address       string
+	AddressList   string
 	CredentialGen int64
 	WantGen       int64
 	DoneGen       int64
@@ -157,6 +236,7 @@ type Router struct {
 	NextTryAt               *time.Time
 	LastError               string
 	LastContactAt           *time.Time
+	SessionsAt              *time.Time
 	ArchivedAt              *time.Time
 	CreatedAt               time.Time
 }
@@ -174,6 +254,7 @@ type Session struct {
 	Address        *netip.Addr
 	CallingStation string
 	Rate           string
+	AddressList    string
 	StartedAt      time.Time
 	SeenAt         time.Time
 	EndedAt        *time.Time
@@ -188,6 +269,10 @@ type SourceSecret struct {
 	Sealed    []byte
 	NotBefore time.Time
 	NotAfter  *time.Time
+}
+
+type SpentMoneyKey struct {
+	Hash []byte
 }
 
 type Subscriber struct {
@@ -213,6 +298,15 @@ type Subscriber struct {
 	SuspendedAt        *time.Time
 	SuspensionCategory *string
 	SuspensionReason   string
+	ClockStoppedAt     *time.Time
+	NextPlanID         *int64
+	NextPlanAt         *time.Time
+	Revision           int64
 	DueAt              *time.Time
 	CreatedAt          time.Time
+}
+
+type SubscriberTerm struct {
+	Term         string
+	SubscriberID int64
 }

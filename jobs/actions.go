@@ -2,10 +2,8 @@ package jobs
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -32,29 +30,15 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 		if err != nil {
 			return fmt.Errorf("read the actions of subscriber %d: %w", subscriber, err)
 		}
-		facts := locked.Account
-		for _, row := range waiting {
-			change, err := w.applyAction(row, facts)
-			if refused, ok := errors.AsType[*account.Refused](err); ok {
-				if err := q.ActionRefused(ctx, db.ActionRefusedParams{ID: row.ID, Refusal: refused.Reason}); err != nil {
-					return fmt.Errorf("refuse action %d: %w", row.ID, err)
-				}
-				continue
-			}
-			if err != nil {
-				return err
-			}
-			deed := db.Deed{Change: change, Kind: row.Kind, Actor: row.Actor, ActionID: row.ID, AcceptedAt: row.AcceptedAt}
-			s, err := db.SaveChange(ctx, tx, deed, w.Clock.Now())
-			if err != nil {
-				return err
-			}
-			facts = change.Account
-			saved = append(saved, s)
+		if saved, err = w.applyInOrder(ctx, tx, locked, waiting); err != nil {
+			return err
 		}
 		w.Checkpoint("action: before commit")
 		return nil
 	})
+	if errors.Is(err, db.ErrNoAccount) {
+		return nil // deleted at that moment, and its waiting actions were refused
+	}
 	if err != nil {
 		return err
 	}
@@ -63,42 +47,47 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 	return nil
 }
 
-func (w *Worker) applyAction(row db.Action, facts account.Account) (account.Change, error) {
-	command, err := commandOf(row)
-	if err != nil {
-		return account.Change{}, err
-	}
-	return account.Apply(facts, command, w.Clock.Now(), w.Zone)
-}
-
-// SuspendArguments is what an action of kind suspend carries.
-type SuspendArguments struct {
-	Category string `json:"category"`
-	Reason   string `json:"reason,omitempty"`
-}
-
-// ReconnectArguments is what an action of kind reconnect carries.
-type ReconnectArguments struct {
-	GraceHours int `json:"grace_hours,omitempty"`
-}
-
-func commandOf(row db.Action) (account.Command, error) {
-	read := func(into any) error {
-		if err := json.Unmarshal(row.Arguments, into); err != nil {
-			return &account.Refused{Reason: fmt.Sprintf("the arguments of action %d are damaged", row.ID)}
+// applyInOrder applies actions of one account, each to what the one before it left, and stores each before the next is
+// read: it may ask for what that one has changed.
+func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Account, waiting []db.Action) (saved []db.Saved, err error) {
+	q := db.New(tx)
+	for _, row := range waiting {
+		deed, err := w.applyAction(ctx, q, row, facts)
+		if refused, ok := errors.AsType[*account.Refused](err); ok {
+			if err := q.ActionRefused(ctx, db.ActionRefusedParams{ID: row.ID, Refusal: refused.Reason}); err != nil {
+				return nil, fmt.Errorf("refuse action %d: %w", row.ID, err)
+			}
+			continue
 		}
-		return nil
+		if err != nil {
+			return nil, err
+		}
+		if deed.Change.Deleted {
+			s, err := db.Forget(ctx, tx, deed, w.Clock.Now(), w.Zone)
+			return append(saved, s), err
+		}
+		s, err := db.SaveChange(ctx, tx, deed, w.Clock.Now())
+		if err != nil {
+			return nil, err
+		}
+		facts = deed.Change.Account
+		saved = append(saved, s)
 	}
-	switch row.Kind {
-	case "suspend":
-		var args SuspendArguments
-		err := read(&args)
-		return account.Suspend{Category: account.Category(args.Category), Reason: args.Reason}, err
-	case "reconnect":
-		var args ReconnectArguments
-		err := read(&args)
-		return account.Reconnect{Grace: time.Duration(args.GraceHours) * time.Hour}, err
-	default:
-		return nil, &account.Refused{Reason: fmt.Sprintf("this version does not know actions of kind %q", row.Kind)}
+	return saved, nil
+}
+
+func (w *Worker) applyAction(ctx context.Context, q *db.Queries, row db.Action, facts account.Account) (db.Deed, error) {
+	now := w.Clock.Now()
+	order, err := db.ReadOrder(ctx, q, row.Kind, row.Arguments, facts, now)
+	if err != nil {
+		return db.Deed{}, err
 	}
+	change, err := account.Apply(facts, order.Command, now, w.Zone)
+	if err != nil {
+		return db.Deed{}, err
+	}
+	return db.Deed{
+		Change: change, Kind: row.Kind, Actor: row.Actor, Source: row.Source, ActionID: row.ID, AcceptedAt: row.AcceptedAt,
+		PaymentID: order.PaymentID, Allocation: order.Allocation, PasswordSealed: order.PasswordSealed, Also: order.Also,
+	}, nil
 }

@@ -35,14 +35,16 @@ func (o outcome) confirmed() (ids, gens []int64) {
 	return ids, gens
 }
 
-// rates lists what the sessions of the confirmed and enabled users now have.
-func (o outcome) rates() (usernames, rates []string) {
+// haveNow lists what the sessions of the confirmed and enabled users now have.
+func (o outcome) haveNow(router int64) db.SessionsHaveRateParams {
+	have := db.SessionsHaveRateParams{RouterID: router}
 	for i, result := range o.results {
 		if result == nil && o.batch[i].State == string(account.LineEnabled) {
-			usernames, rates = append(usernames, o.batch[i].Username), append(rates, o.batch[i].Rate)
+			have.Usernames, have.Rates = append(have.Usernames, o.batch[i].Username), append(have.Rates, o.batch[i].Rate)
+			have.AddressLists = append(have.AddressLists, o.batch[i].AddressList)
 		}
 	}
-	return usernames, rates
+	return have
 }
 
 // store writes an outcome: confirmed generations, the actions that these confirm, and what failed and why. It returns
@@ -102,8 +104,7 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 		}
 	}
 	if row.Mode == string(router.Radius) && row.APIAddress == "" {
-		usernames, rates := o.rates()
-		if err := q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: row.ID, Usernames: usernames, Rates: rates}); err != nil {
+		if err := q.SessionsHaveRate(ctx, o.haveNow(row.ID)); err != nil {
 			return err
 		}
 	}

@@ -47,11 +47,11 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, claims []claim, then fun
 		if c.payment == 0 || c.unallocated != "" {
 			continue
 		}
-		change, err := account.Apply(accounts[c.subscriber].Account, c.command(), now, w.Zone)
+		change, err := account.Apply(accounts[c.subscriber], c.command(), now, w.Zone)
 		if err != nil {
 			return nil, fmt.Errorf("apply the payment of delivery %d: %w", c.delivery.ID, err)
 		}
-		accounts[c.subscriber] = db.LockedAccount{Account: change.Account}
+		accounts[c.subscriber] = change.Account
 		deeds = append(deeds, db.Deed{
 			Change: change, Kind: "payment", Actor: c.delivery.SourceName, AcceptedAt: c.delivery.ReceivedAt, PaymentID: c.payment,
 		})
@@ -63,7 +63,7 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, claims []claim, then fun
 }
 
 // allocate finds whose each payment is and locks their accounts.
-func (w *Worker) allocate(ctx context.Context, q *db.Queries, claims []claim, now time.Time) (map[int64]db.LockedAccount, error) {
+func (w *Worker) allocate(ctx context.Context, q *db.Queries, claims []claim, now time.Time) (map[int64]account.Account, error) {
 	notices := make([]account.Notice, len(claims))
 	for i, c := range claims {
 		notices[i] = c.notice
@@ -93,7 +93,7 @@ func (w *Worker) allocate(ctx context.Context, q *db.Queries, claims []claim, no
 			c.unallocated = "the account was deleted at that moment"
 			continue
 		}
-		_, err := account.Apply(locked.Account, c.command(), now, w.Zone)
+		_, err := account.Apply(locked, c.command(), now, w.Zone)
 		if refused, ok := errors.AsType[*account.Refused](err); ok {
 			c.unallocated = refused.Reason
 		}

@@ -68,8 +68,15 @@ func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (t
 			}
 			done.IDs, done.States, done.Problems = append(done.IDs, d.ID), append(done.States, state), append(done.Problems, problem)
 		}
-		done.Now = w.Clock.Now()
-		saved, err = w.credit(ctx, tx, claims, func(q *db.Queries) error { return q.FinishDeliveries(ctx, done) })
+		done.Now, done.Repeats = w.Clock.Now(), make([]string, len(done.IDs))
+		saved, err = w.credit(ctx, tx, claims, func(q *db.Queries) error {
+			for _, c := range claims {
+				if c.payment == 0 {
+					done.Repeats[slices.Index(done.IDs, c.delivery.ID)] = c.notice.TransactionID
+				}
+			}
+			return q.FinishDeliveries(ctx, done)
+		})
 		if err != nil {
 			return err
 		}
@@ -119,9 +126,11 @@ func (w *Worker) noteFailure(ctx context.Context, id int64, reason error) {
 func (w *Worker) ringFor(ctx context.Context, saved []db.Saved) {
 	var routers []int64
 	for _, s := range saved {
-		if s.RouterID != 0 && !slices.Contains(routers, s.RouterID) {
-			routers = append(routers, s.RouterID)
-			w.Bell.RingRouter(ctx, s.RouterID)
+		for _, router := range s.Routers {
+			if !slices.Contains(routers, router) {
+				routers = append(routers, router)
+				w.Bell.RingRouter(ctx, router)
+			}
 		}
 		w.Bell.RingDue(ctx, s.SubscriberID, s.DueAt, w.Clock.Now())
 	}

@@ -3,6 +3,9 @@ package jobs
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -11,12 +14,16 @@ import (
 	"qserve/db"
 )
 
-// early is how long before a due instant its task may start; it then waits for the instant. Asynq keeps whole seconds
-// and fires scheduled tasks a fraction early.
-const early = 2 * time.Second
+const (
+	// early is how long before a due instant its task may start; it then waits for the instant. Asynq keeps whole seconds
+	// and fires scheduled tasks a fraction early.
+	early = 2 * time.Second
+	// dueTogether is how many accounts that are due are handled in one transaction: many packages end at the same midnight.
+	dueTogether = 48
+)
 
-// applyDue handles the due time of one account, at its instant: the facts stay, the status and what the router should
-// hold follow from the clock.
+// applyDue handles the due time of one account, at its instant. Others that are due are taken along; their tasks then
+// find nothing left to do.
 func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 	for {
 		dueAt, saved, err := w.applyDueNow(ctx, subscriber)
@@ -27,7 +34,7 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 			return err
 		}
 		if dueAt.IsZero() {
-			w.ringFor(ctx, []db.Saved{saved})
+			w.ringFor(ctx, saved)
 			return nil
 		}
 		// Somebody paid, or the task is early: a far due time has another task, or will get one from the sweep.
@@ -41,7 +48,7 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 }
 
 // applyDueNow applies a due time that has come, or returns the one that has not.
-func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time.Time, saved db.Saved, err error) {
+func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time.Time, saved []db.Saved, err error) {
 	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		locked, err := db.LockAccountFacts(ctx, q, subscriber)
 		if err != nil {
@@ -55,16 +62,27 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 			notYet = locked.DueAt
 			return nil
 		}
-		command := account.Expire{Since: locked.DueAt.Add(-time.Nanosecond)}
-		change, err := account.Apply(locked.Account, command, now, w.Zone)
+		due, err := db.LockDueFacts(ctx, q, now, subscriber, dueTogether-1)
 		if err != nil {
 			return err
 		}
-		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "expire", Actor: "clock", AcceptedAt: locked.DueAt}, now)
+		if due == nil {
+			due = map[int64]account.Account{}
+		}
+		due[subscriber] = locked
+		var deeds []db.Deed
+		for _, id := range slices.Sorted(maps.Keys(due)) {
+			change, err := account.Apply(due[id], account.Expire{}, now, w.Zone)
+			if err != nil {
+				return fmt.Errorf("handle the due time of subscriber %d: %w", id, err)
+			}
+			deeds = append(deeds, db.Deed{Change: change, Kind: "expire", Actor: account.Clock, AcceptedAt: due[id].DueAt})
+		}
+		saved, err = db.SaveChanges(ctx, tx, deeds, now, nil)
 		w.Checkpoint("due: before commit")
 		return err
 	})
-	if err == nil && saved.ActionID != 0 {
+	if err == nil && len(saved) > 0 {
 		w.Checkpoint("due: committed")
 	}
 	return notYet, saved, err

@@ -171,7 +171,7 @@ func TestActionThatMakesNoSense_IsRefusedAndHoldsUpNoOther(t *testing.T) {
 	o.action("suspend", `{"category":5}`, noon)
 	o.action("suspend", `[]`, noon)
 	o.action("suspend", `{"category":"because"}`, noon)
-	o.action("payment", `{}`, noon) // none that a person can give
+	o.action("payment", `{}`, noon)
 	o.action("reconnect", `{"grace_hours":-1}`, noon)
 	last := o.action("suspend", `{"category":"other"}`, noon)
 	if err := o.applyActions(t.Context(), last); err != nil {
@@ -179,9 +179,9 @@ func TestActionThatMakesNoSense_IsRefusedAndHoldsUpNoOther(t *testing.T) {
 	}
 	got := o.rows("select state || ' ' || refusal from actions order by id")
 	want := []string{
-		"refused the arguments of action 1 are damaged", "refused the arguments of action 2 are damaged",
+		"refused the arguments of this suspend are damaged", "refused the arguments of this suspend are damaged",
 		`refused suspension category "because" is not one of non-payment, equipment, customer-request, other`,
-		`refused this version does not know actions of kind "payment"`, "refused grace is not within 0 and 31 days", "applied ",
+		"refused there is no payment 0 any more", "refused grace is not within 0 and 31 days", "applied ",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("actions (-want +got):\n%s", diff)

@@ -165,7 +165,8 @@ func (o *office) rows(sql string, args ...any) []string {
 
 func (o *office) addRouter(name string) int64 {
 	o.t.Helper()
-	return o.id(`insert into routers (name, mode, api_address, api_plain) values ($1, 'local', '127.0.0.1:1', true) returning id`, name)
+	return o.id(`insert into routers (name, mode, api_address, api_plain, sessions_at)
+		values ($1, 'local', '127.0.0.1:1', true, $2) returning id`, name, noon.AddDate(1, 0, 0))
 }
 
 // delivery stores a webhook that came at an instant.
@@ -197,7 +198,7 @@ func paid(transaction string, minor int64) account.Notice {
 	}
 }
 
-// tasks lists the ids of all tasks in both queues with their states.
+// tasks lists the ids of all tasks in all queues with their states.
 func (o *office) tasks() []string {
 	o.t.Helper()
 	all, err := tasks(o.rdb)
@@ -215,7 +216,7 @@ func (o *office) tasks() []string {
 func tasks(rdb redis.UniversalClient) ([]*asynq.TaskInfo, error) {
 	inspector := asynq.NewInspectorFromRedisClient(rdb)
 	var all []*asynq.TaskInfo
-	for _, queue := range []string{QueueAccounts, QueueRouters} {
+	for _, queue := range []string{QueueActions, QueueAccounts, QueueRouters} {
 		for _, list := range []func(string, ...asynq.ListOption) ([]*asynq.TaskInfo, error){
 			inspector.ListPendingTasks, inspector.ListScheduledTasks, inspector.ListRetryTasks, inspector.ListActiveTasks, inspector.ListArchivedTasks,
 		} {

@@ -45,8 +45,8 @@ func TestTasks_CarryAnIdAndNothingElse(t *testing.T) {
 	want := map[string]seen{
 		"delivery:7":    {"delivery:process", "accounts", `{"id":7}`, 30 * time.Second, forEver},
 		"delivery:8":    {"delivery:process", "accounts", `{"id":8}`, 30 * time.Second, forEver},
-		"action:9":      {"account:suspend", "accounts", `{"id":9}`, 30 * time.Second, forEver},
-		due:             {"account:due", "accounts", `{"id":42}`, 30 * time.Second, forEver},
+		"action:9":      {"account:suspend", "actions", `{"id":9}`, 30 * time.Second, forEver},
+		due:             {"account:due", "actions", `{"id":42}`, 30 * time.Second, forEver},
 		"router:5":      {"router:converge", "routers", `{"id":5}`, 3 * time.Minute, forEver},
 		"router:5:more": {"router:converge", "routers", `{"id":5}`, 3 * time.Minute, forEver},
 	}

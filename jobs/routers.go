@@ -62,6 +62,7 @@ func (w *Worker) drain(ctx context.Context, id int64, deadline time.Time) error 
 	if err != nil {
 		return w.routerFailed(ctx, row, err)
 	}
+	target.Garden = w.garden.Load()
 	w.Checkpoint("converge: begin")
 	for {
 		batch, err := q.UnconfirmedProvisions(ctx, db.UnconfirmedProvisionsParams{RouterID: id, Now: w.Clock.Now(), Most: batchSize})

@@ -2,6 +2,7 @@ package jobs
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -51,31 +52,25 @@ func (w *Worker) sweepUntil(ctx context.Context) error {
 	}
 }
 
-// sweep rings once for what is due on each of the four lists. ahead also gives the near due times their tasks.
+// sweep rings once for what is due on each of the four lists, deliveries last because they may be very many. ahead also
+// gives the near due times their tasks.
 func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 	w.Bell.renew()
-	q, old := db.New(w.Pool), now.Add(-sweepAfter)
-
-	deliveries, err := q.WaitingDeliveries(ctx, db.WaitingDeliveriesParams{OlderThan: old, Most: sweepMost})
-	if err != nil {
-		return fmt.Errorf("sweep deliveries: %w", err)
+	if garden, err := db.New(w.Pool).GardenInUse(ctx); err == nil {
+		w.garden.Store(garden)
 	}
-	inARow := 0
-	for _, id := range deliveries {
-		added, queued, err := w.Bell.ringAgain(ctx, deliveryTask(id))
-		if err != nil {
-			return fmt.Errorf("ring for delivery %d: %w", id, err)
-		}
-		w.metrics.swept("deliveries", added)
-		if inARow++; !queued {
-			inARow = 0
-		}
-		if inARow == sweepQueued {
-			break
-		}
-	}
+	old := now.Add(-sweepAfter)
+	return errors.Join(
+		w.sweepActions(ctx, old),
+		w.sweepDues(ctx, now, old, ahead),
+		w.sweepProvisions(ctx, now, old),
+		w.sweepListings(ctx, now),
+		w.sweepDeliveries(ctx, old),
+	)
+}
 
-	actions, err := q.WaitingActions(ctx, db.WaitingActionsParams{OlderThan: old, Most: sweepMost})
+func (w *Worker) sweepActions(ctx context.Context, old time.Time) error {
+	actions, err := db.New(w.Pool).WaitingActions(ctx, db.WaitingActionsParams{OlderThan: old, Most: sweepMost})
 	if err != nil {
 		return fmt.Errorf("sweep actions: %w", err)
 	}
@@ -86,12 +81,15 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 		}
 		w.metrics.swept("actions", added)
 	}
+	return nil
+}
 
+func (w *Worker) sweepDues(ctx context.Context, now, old time.Time, ahead bool) error {
 	until := now
 	if ahead {
 		until = now.Add(lookAhead)
 	}
-	dues, err := q.DueAccounts(ctx, db.DueAccountsParams{Until: until, Most: sweepMost})
+	dues, err := db.New(w.Pool).DueAccounts(ctx, db.DueAccountsParams{Until: until, Most: sweepMost})
 	if err != nil {
 		return fmt.Errorf("sweep due times: %w", err)
 	}
@@ -108,8 +106,11 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 		}
 		w.metrics.swept("dues", added && overdue)
 	}
+	return nil
+}
 
-	routers, err := q.RoutersWithWork(ctx, db.RoutersWithWorkParams{Now: now, OlderThan: old, Most: sweepMost})
+func (w *Worker) sweepProvisions(ctx context.Context, now, old time.Time) error {
+	routers, err := db.New(w.Pool).RoutersWithWork(ctx, db.RoutersWithWorkParams{Now: now, OlderThan: old, Most: sweepMost})
 	if err != nil {
 		return fmt.Errorf("sweep provisions: %w", err)
 	}
@@ -120,6 +121,28 @@ func (w *Worker) sweep(ctx context.Context, now time.Time, ahead bool) error {
 			return fmt.Errorf("ring for router %d: %w", id, err)
 		}
 		w.metrics.swept("provisions", added)
+	}
+	return nil
+}
+
+func (w *Worker) sweepDeliveries(ctx context.Context, old time.Time) error {
+	deliveries, err := db.New(w.Pool).WaitingDeliveries(ctx, db.WaitingDeliveriesParams{OlderThan: old, Most: sweepMost})
+	if err != nil {
+		return fmt.Errorf("sweep deliveries: %w", err)
+	}
+	inARow := 0
+	for _, id := range deliveries {
+		added, queued, err := w.Bell.ringAgain(ctx, deliveryTask(id))
+		if err != nil {
+			return fmt.Errorf("ring for delivery %d: %w", id, err)
+		}
+		w.metrics.swept("deliveries", added)
+		if inARow++; !queued {
+			inARow = 0
+		}
+		if inARow == sweepQueued {
+			return nil
+		}
 	}
 	return nil
 }

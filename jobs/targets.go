@@ -46,7 +46,7 @@ func wantOf(p db.UnconfirmedProvisionsRow, keys *seal.Ring) (router.Want, error)
 	w := router.Want{
 		ProvisionID: p.ID, Gen: p.WantGen, Username: p.Username,
 		Line: account.Line{
-			State: account.State(p.State), Rate: account.Rate(p.Rate), Pool: p.Pool, Address: p.Address,
+			State: account.State(p.State), Rate: account.Rate(p.Rate), Pool: p.Pool, Address: p.Address, AddressList: p.AddressList,
 			CredentialGen: p.CredentialGen,
 		},
 	}

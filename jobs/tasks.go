@@ -24,12 +24,15 @@ const (
 	TypeDelivery = "delivery:process"
 	TypeDue      = "account:due"
 	TypeConverge = "router:converge"
+	TypeSessions = "router:sessions"
 	// typeAccount is followed by the kind of the action: account:suspend.
 	typeAccount = "account:"
 )
 
-// The queues. Routers have their own, with workers of their own: one that hangs keeps no payment waiting.
+// The queues. What staff ask for and what is due now comes before payments that wait in a backlog: somebody has a customer
+// on the phone. Routers have workers of their own: one that hangs keeps no payment waiting.
 const (
+	QueueActions  = "actions"
 	QueueAccounts = "accounts"
 	QueueRouters  = "routers"
 )
@@ -77,7 +80,7 @@ func deliveryTask(id int64) places {
 }
 
 func actionTask(id int64, kind string) places {
-	return twoPlaces(typeAccount+kind, QueueAccounts, "action:"+strconv.FormatInt(id, 10), id, accountTimeout)
+	return twoPlaces(typeAccount+kind, QueueActions, "action:"+strconv.FormatInt(id, 10), id, accountTimeout)
 }
 
 // dueTask fires at the whole second that at falls in or the next one, because Asynq keeps whole seconds; the handler
@@ -85,11 +88,16 @@ func actionTask(id int64, kind string) places {
 func dueTask(subscriber int64, at time.Time) places {
 	whole := at.Truncate(time.Second)
 	id := fmt.Sprintf("due:%d:%d", subscriber, whole.Unix())
-	return twoPlaces(TypeDue, QueueAccounts, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
+	return twoPlaces(TypeDue, QueueActions, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
 }
 
 func convergeTask(id int64) places {
 	return twoPlaces(TypeConverge, QueueRouters, routerTaskID(id), id, convergeTimeout)
+}
+
+// listTask has one place: the next round of the sweep asks again anyway.
+func listTask(id int64) *asynq.Task {
+	return task(TypeSessions, QueueRouters, "sessions:"+strconv.FormatInt(id, 10), id, accountTimeout)
 }
 
 func routerTaskID(id int64) string { return "router:" + strconv.FormatInt(id, 10) }

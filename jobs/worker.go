@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/hibiken/asynq"
@@ -50,6 +53,8 @@ type Worker struct {
 	lanes   lanes
 	done    takenAlong
 	metrics *metrics
+	// garden says that customers may be in the garden; the sweep keeps it.
+	garden atomic.Bool
 }
 
 // New returns a worker that does nothing until Run.
@@ -81,14 +86,15 @@ const shutdownTimeout = 8 * time.Second
 
 // Run works until ctx ends, then lets running tasks finish or abandons them safely.
 func (w *Worker) Run(ctx context.Context) error {
-	accounts := w.server(QueueAccounts, func(mux *asynq.ServeMux) {
+	accounts := w.server(map[string]int{QueueActions: 6, QueueAccounts: 1}, func(mux *asynq.ServeMux) {
 		w.handle(mux, TypeDelivery, w.processDelivery)
 		w.handle(mux, TypeDue, w.applyDue)
 		// The longer pattern above wins; what is left are the actions.
 		w.handle(mux, typeAccount, w.applyActions)
 	})
-	routers := w.server(QueueRouters, func(mux *asynq.ServeMux) {
+	routers := w.server(map[string]int{QueueRouters: 1}, func(mux *asynq.ServeMux) {
 		w.handle(mux, TypeConverge, w.converge)
+		w.handle(mux, TypeSessions, w.listSessions)
 	})
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return accounts(ctx) })
@@ -97,13 +103,13 @@ func (w *Worker) Run(ctx context.Context) error {
 	return group.Wait()
 }
 
-// server returns a function that serves one queue until its context ends.
-func (w *Worker) server(queue string, register func(*asynq.ServeMux)) func(context.Context) error {
+// server returns a function that serves queues, by their weights, until its context ends.
+func (w *Worker) server(queues map[string]int, register func(*asynq.ServeMux)) func(context.Context) error {
 	mux := asynq.NewServeMux()
 	register(mux)
 	server := asynq.NewServerFromRedisClient(w.Redis, asynq.Config{
 		Concurrency: w.Workers,
-		Queues:      map[string]int{queue: 1},
+		Queues:      queues,
 		// The defaults wait one second for a new task and five for a scheduled one; a customer notices that.
 		TaskCheckInterval:        5 * time.Millisecond,
 		DelayedTaskCheckInterval: 200 * time.Millisecond,
@@ -118,7 +124,7 @@ func (w *Worker) server(queue string, register func(*asynq.ServeMux)) func(conte
 			return nil //nolint:nilerr // told to stop before Redis came up
 		}
 		if err := server.Start(mux); err != nil {
-			return fmt.Errorf("start the workers of queue %s: %w", queue, err)
+			return fmt.Errorf("start the workers of the queues %v: %w", slices.Sorted(maps.Keys(queues)), err)
 		}
 		<-ctx.Done()
 		server.Shutdown()

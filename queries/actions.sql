@@ -1,27 +1,34 @@
 -- name: InsertAction :one
-insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at, applied_at)
-values (@kind, @subscriber_id, @actor, @arguments, @state, @accepted_at, @applied_at)
+-- No row: the request was made before.
+insert into actions (kind, subscriber_id, actor, source, request_key, arguments, state, accepted_at)
+values (@kind, @subscriber_id::bigint, @actor, @source, nullif(@request_key::text, ''), @arguments, 'accepted', @accepted_at)
+on conflict (request_key) do nothing
 returning id;
+
+-- name: ActionOfRequest :one
+select * from actions where request_key = @request_key::text;
 
 -- name: InsertAppliedActions :many
 -- Actions that are applied in the transaction that writes them.
-insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at)
-select n.kind, n.subscriber_id, n.actor, 'applied', n.accepted_at, @now::timestamptz
+insert into actions (kind, subscriber_id, actor, source, state, accepted_at, applied_at)
+select n.kind, n.subscriber_id, n.actor, n.source, 'applied', n.accepted_at, @now::timestamptz
 from (select generate_subscripts(@kinds::text[], 1) as i, unnest(@kinds::text[]) as kind,
     unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@actors::text[]) as actor,
-    unnest(@accepted_ats::timestamptz[]) as accepted_at) n
+    unnest(@sources::text[]) as source, unnest(@accepted_ats::timestamptz[]) as accepted_at) n
 order by n.i
-returning id, subscriber_id;
+returning id, subscriber_id::bigint as subscriber_id;
 
 -- name: AcceptedActions :many
 -- The waiting commands of one subscriber, in the order they were given. Called under the lock of the account.
-select * from actions where subscriber_id = @subscriber_id and state = 'accepted' order by id;
+select * from actions where subscriber_id = @subscriber_id::bigint and state = 'accepted' order by id;
 
 -- name: SubscriberOfAction :one
-select subscriber_id from actions where id = @id and state = 'accepted';
+select subscriber_id::bigint as subscriber_id from actions where id = @id and state = 'accepted';
 
 -- name: ActionsApplied :exec
-update actions set state = 'applied', applied_at = @now::timestamptz where id = any(@ids::bigint[]) and state = 'accepted';
+-- A sealed password that an edit brought is with the account now.
+update actions set state = 'applied', applied_at = @now::timestamptz, arguments = arguments - 'password_sealed'
+where id = any(@ids::bigint[]) and state = 'accepted';
 
 -- name: ConfirmAtOnce :exec
 -- Actions that changed nothing on a router are confirmed as soon as they are applied.
@@ -45,7 +52,7 @@ where a.state = 'applied'
   and a.id in (select ap.action_id from action_provisions ap where ap.provision_id = any(@provision_ids::bigint[]))
   and not exists (select 1 from action_provisions ap join provisions p on p.id = ap.provision_id
       where ap.action_id = a.id and p.done_gen < ap.gen)
-returning a.id, a.kind, a.subscriber_id, a.accepted_at, a.applied_at;
+returning a.id, a.kind, coalesce(a.subscriber_id, 0)::bigint as subscriber_id, a.accepted_at, a.applied_at;
 
 -- name: ActionRouters :many
 select r.name as router, p.username, (p.done_gen >= ap.gen)::boolean as confirmed, p.attempts,

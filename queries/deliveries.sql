@@ -24,8 +24,13 @@ order by d.id limit @most
 for update of d skip locked;
 
 -- name: FinishDeliveries :exec
-update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = @now::timestamptz
-from (select unnest(@ids::bigint[]) as id, unnest(@states::text[]) as state, unnest(@problems::text[]) as problem) f
+update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = @now::timestamptz,
+    repeats = f.repeats,
+    -- What repeats a payment of an account that was deleted since tells about nobody any more.
+    body = case when f.repeats <> '' and not exists (select 1 from payments p where p.transaction_id = f.repeats)
+        then '' else d.body end
+from (select unnest(@ids::bigint[]) as id, unnest(@states::text[]) as state, unnest(@problems::text[]) as problem,
+    unnest(@repeats::text[]) as repeats) f
 where d.id = f.id;
 
 -- name: DeliveryFailed :exec

@@ -1,5 +1,6 @@
 -- name: InsertPayments :many
--- What is not returned was credited before, however often and by whatever door it is told again. In the order of the
+-- What is not returned was credited before, however often and by whatever door it is told again, if need be to an account
+-- that has been deleted since. In the order of the
 -- money key, so that two transactions with the same payments do not hold each other up for ever.
 insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at,
     reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated)
@@ -12,12 +13,44 @@ from (select unnest(@providers::text[]) as provider, unnest(@merchants::text[]) 
     unnest(@payer_references::text[]) as reference, unnest(@payer_names::text[]) as payer_name,
     unnest(@payer_phones::text[]) as payer_phone, unnest(@payer_phone_hashes::text[]) as payer_phone_hash,
     unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@unallocated::text[]) as unallocated) n
+where not exists (select 1 from spent_money_keys k where k.hash = money_key(n.provider, n.merchant, n.transaction_id))
 order by n.provider, n.merchant, n.transaction_id
 on conflict (provider, merchant, transaction_id) do nothing
 returning id, delivery_id, transaction_id;
 
 -- name: CountUnallocated :one
-select count(*) from payments where subscriber_id is null;
+select count(*) from payments where subscriber_id is null and reversed_at is null;
+
+-- name: EnterPayment :one
+-- A payment that staff took; no row: its money was credited before.
+insert into payments (provider, merchant, transaction_id, amount_minor, currency, occurred_at, received_at, reference,
+    unallocated, entered_by)
+select @provider::text, @merchant::text, @transaction_id::text, @amount_minor::bigint, @currency::text, @occurred_at::timestamptz,
+    @received_at::timestamptz, @reference::text, @unallocated::text, @entered_by::text
+where not exists (select 1 from spent_money_keys k
+    where k.hash = money_key(@provider::text, @merchant::text, @transaction_id::text))
+on conflict (provider, merchant, transaction_id) do nothing
+returning *;
+
+-- name: PaymentByKey :one
+select * from payments where provider = @provider and merchant = @merchant and transaction_id = @transaction_id;
+
+-- name: LockPayment :one
+-- For update; spent is true when the same money was credited to an account that has been deleted since.
+select sqlc.embed(p), exists (select 1 from spent_money_keys k
+    where k.hash = money_key(p.provider, p.merchant, p.transaction_id)) as spent
+from payments p where p.id = @id
+for update of p;
+
+-- name: AllocatePayment :exec
+update payments set subscriber_id = @subscriber_id::bigint, unallocated = '' where id = @id;
+
+-- name: UnallocatePayment :exec
+update payments set subscriber_id = null, unallocated = @reason, allocation = allocation + 1 where id = @id;
+
+-- name: PaymentReversed :exec
+update payments set reversed_at = @now::timestamptz, reversal_reason = @reason, unallocated = '', allocation = allocation + 1
+where id = @id;
 
 -- name: PaymentsOf :many
 select * from payments where subscriber_id = @subscriber_id order by id desc limit @most;

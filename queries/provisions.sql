@@ -1,19 +1,21 @@
 -- name: WantLines :many
 -- Sets what routers should hold. A generation grows only when that differs from what was wanted before; such a row alone
 -- is returned. In the order of router and user name, as everything that locks provisions.
-insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, credential_gen, wanted_at)
-select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.credential_gen, @now::timestamptz
+insert into provisions as p (router_id, username, subscriber_id, state, rate, pool, address, address_list, credential_gen, wanted_at)
+select n.router_id, n.username, nullif(n.subscriber_id, 0), n.state, n.rate, n.pool, n.address, n.address_list, n.credential_gen,
+    @now::timestamptz
 from (select unnest(@router_ids::bigint[]) as router_id, unnest(@usernames::text[]) as username,
     unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@states::text[]) as state, unnest(@rates::text[]) as rate,
     unnest(@pools::text[]) as pool, unnest(@addresses::text[]) as address,
-    unnest(@credential_gens::bigint[]) as credential_gen) n
+    unnest(@address_lists::text[]) as address_list, unnest(@credential_gens::bigint[]) as credential_gen) n
 order by n.router_id, n.username
 on conflict (router_id, username) do update set
     subscriber_id = excluded.subscriber_id, state = excluded.state, rate = excluded.rate, pool = excluded.pool,
-    address = excluded.address, credential_gen = excluded.credential_gen,
+    address = excluded.address, address_list = excluded.address_list, credential_gen = excluded.credential_gen,
     want_gen = p.want_gen + 1, wanted_at = excluded.wanted_at, attempts = 0, next_try_at = null
-where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.credential_gen) is distinct from
-    (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.credential_gen)
+where (p.subscriber_id, p.state, p.rate, p.pool, p.address, p.address_list, p.credential_gen) is distinct from
+    (excluded.subscriber_id, excluded.state, excluded.rate, excluded.pool, excluded.address, excluded.address_list,
+        excluded.credential_gen)
 returning id, router_id, username, want_gen, done_gen;
 
 -- name: ProvisionsOf :many
@@ -30,7 +32,7 @@ select unnest(@action_ids::bigint[]), unnest(@provision_ids::bigint[]), unnest(@
 
 -- name: UnconfirmedProvisions :many
 -- What a router still has to be driven to, oldest first, with the password to write.
-select p.id, p.username, p.state, p.rate, p.pool, p.address, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
+select p.id, p.username, p.state, p.rate, p.pool, p.address, p.address_list, p.credential_gen, p.want_gen, p.attempts, p.wanted_at,
     s.id as subscriber_id, s.password_sealed
 from provisions p left join subscribers s on s.id = p.subscriber_id
 where p.router_id = @router_id and p.done_gen < p.want_gen
@@ -46,6 +48,15 @@ select id from provisions where id = any(@ids::bigint[]) order by router_id, use
 update provisions p set done_gen = d.gen, confirmed_at = @now::timestamptz, attempts = 0, next_try_at = null, last_error = ''
 from (select unnest(@ids::bigint[]) as id, unnest(@gens::bigint[]) as gen) d
 where p.id = d.id and p.done_gen < d.gen;
+
+-- name: DropTombstones :exec
+-- Credentials that have left their router for good leave no trace here either.
+with gone as (
+    delete from provisions p
+    where p.id = any(@ids::bigint[]) and p.state = 'absent' and p.subscriber_id is null and p.done_gen = p.want_gen
+    returning p.router_id, p.username
+)
+delete from sessions s using gone g where s.router_id = g.router_id and s.username = g.username;
 
 -- name: ProvisionFailed :exec
 update provisions set attempts = attempts + 1, next_try_at = @next_try_at::timestamptz, last_error = @last_error

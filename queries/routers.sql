@@ -1,24 +1,64 @@
 -- name: CreateRouter :one
 -- The id comes first, because secrets are sealed to it.
-insert into routers (id, name, mode, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem,
+insert into routers (name, mode, api_address, api_user, api_password_sealed, api_plain, api_pin_sha256, api_ca_pem,
     nas_address, coa_address, radius_secret_sealed, coa_message_authenticator, coa_event_timestamp,
-    local_address, pool, interim_seconds)
+    local_address, pool, interim_seconds, id)
 overriding system value
-values (@id, @name, @mode, @api_address, @api_user, @api_password_sealed, @api_plain, @api_pin_sha256, @api_ca_pem,
+values (@name, @mode, @api_address, @api_user, @api_password_sealed, @api_plain, @api_pin_sha256, @api_ca_pem,
     @nas_address, @coa_address, @radius_secret_sealed, @coa_message_authenticator, @coa_event_timestamp,
-    @local_address, @pool, @interim_seconds)
+    @local_address, @pool, @interim_seconds, @id)
 returning *;
 
 -- name: NextRouterID :one
 select nextval(pg_get_serial_sequence('routers', 'id'))::bigint;
 
 -- name: ListRouters :many
-select sqlc.embed(r),
-    (select count(*) from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) as unconfirmed
-from routers r where r.archived_at is null order by r.name;
+-- With their health, and how many customers are on them and online. The zero instant stands for none.
+select sqlc.embed(r), w.unconfirmed, w.oldest,
+    (select count(*) from subscribers s where s.router_id = r.id) as subscribers,
+    (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null) as online
+from routers r cross join lateral (
+    select count(*) as unconfirmed,
+        coalesce(min(p.wanted_at), timestamptz '0001-01-01 00:00:00Z')::timestamptz as oldest
+    from provisions p where p.router_id = r.id and p.done_gen < p.want_gen) w
+where r.archived_at is null and (sqlc.narg(name)::text is null or r.name = sqlc.narg(name)::text)
+order by r.name;
 
 -- name: RouterByName :one
-select * from routers where name = @name;
+-- Locked against its removal, so that a subscriber can be put on it.
+select * from routers where name = @name and archived_at is null for key share;
+
+-- name: LockRouter :one
+-- Against other changes, and against new subscribers and provisions, which refer to it.
+select * from routers where name = @name and archived_at is null for update;
+
+-- name: ChangeRouter :exec
+-- New settings deserve an attempt at once.
+update routers set name = @name, mode = @mode, revision = revision + 1, api_address = @api_address, api_user = @api_user,
+    api_password_sealed = @api_password_sealed, api_plain = @api_plain, api_pin_sha256 = @api_pin_sha256,
+    api_ca_pem = @api_ca_pem, nas_address = @nas_address, coa_address = @coa_address,
+    radius_secret_sealed = @radius_secret_sealed, coa_message_authenticator = @coa_message_authenticator,
+    coa_event_timestamp = @coa_event_timestamp, local_address = @local_address, pool = @pool,
+    interim_seconds = @interim_seconds, failures = 0, unreachable = false, next_try_at = null, last_error = ''
+where id = @id;
+
+-- name: LookAtRouterAgain :exec
+-- Makes everything on a router be looked at once more, because another one may answer there now, or in another mode. In
+-- the order of user names, as everything that locks provisions.
+update provisions set want_gen = want_gen + 1, wanted_at = @now::timestamptz, next_try_at = null
+where id in (select p.id from provisions p
+    where p.router_id = @router_id and p.done_gen = p.want_gen order by p.username for update);
+
+-- name: RouterProvisionsMayBeTriedNow :exec
+update provisions set next_try_at = null where router_id = @router_id and done_gen < want_gen and next_try_at is not null;
+
+-- name: RouterHolds :one
+-- What keeps a router from being removed.
+select (select count(*) from subscribers s where s.router_id = @id) as subscribers,
+    (select count(*) from provisions p where p.router_id = @id and p.done_gen < p.want_gen) as unconfirmed;
+
+-- name: ArchiveRouter :exec
+update routers set archived_at = @now::timestamptz, revision = revision + 1 where id = @id;
 
 -- name: RadiusClients :many
 -- Every router that may ask, for the memory of the RADIUS server.

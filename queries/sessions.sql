@@ -1,9 +1,11 @@
 -- name: SessionSeen :exec
 -- Accounting start or interim; repeated and reordered records change nothing that a later one has said.
-insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, started_at, seen_at,
-    input_octets, output_octets)
-values (@router_id, @acct_session_id, @username, @address, @calling_station, @rate, @started_at, @seen_at,
-    @input_octets, @output_octets)
+-- Of a name that is nobody's, and that no router should hold, nothing is kept.
+insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at,
+    seen_at, input_octets, output_octets)
+select @router_id::bigint, @acct_session_id::text, @username::text, @address, @calling_station::text, @rate::text,
+    @address_list::text, @started_at::timestamptz, @seen_at::timestamptz, @input_octets::bigint, @output_octets::bigint
+where exists (select 1 from provisions p where p.router_id = @router_id and p.username = @username)
 on conflict (router_id, acct_session_id) do update set
     address = coalesce(excluded.address, s.address),
     started_at = least(s.started_at, excluded.started_at),
@@ -20,8 +22,9 @@ where router_id = @router_id and username = @username and acct_session_id <> @ac
 -- name: SessionStopped :exec
 insert into sessions as s (router_id, acct_session_id, username, address, calling_station, started_at, seen_at, ended_at,
     end_cause, input_octets, output_octets)
-values (@router_id, @acct_session_id, @username, @address, @calling_station, @started_at, @at::timestamptz,
-    @at::timestamptz, @end_cause, @input_octets, @output_octets)
+select @router_id::bigint, @acct_session_id::text, @username::text, @address, @calling_station::text, @started_at::timestamptz,
+    @at::timestamptz, @at::timestamptz, @end_cause::text, @input_octets::bigint, @output_octets::bigint
+where exists (select 1 from provisions p where p.router_id = @router_id and p.username = @username)
 on conflict (router_id, acct_session_id) do update set
     seen_at = greatest(s.seen_at, excluded.seen_at), ended_at = excluded.ended_at, end_cause = excluded.end_cause,
     input_octets = greatest(s.input_octets, excluded.input_octets),
@@ -36,7 +39,48 @@ where router_id = @router_id and ended_at is null and started_at <= @at::timesta
 select * from sessions where router_id = @router_id and username = @username and ended_at is null order by started_at;
 
 -- name: SessionsHaveRate :exec
--- The router has confirmed the rate of these users' sessions. Without an API there is no other record of it.
-update sessions s set rate = w.rate
-from (select unnest(@usernames::text[]) as username, unnest(@rates::text[]) as rate) w
+-- The router has confirmed the rate and the address list of these users' sessions. Without an API there is no other
+-- record of it.
+update sessions s set rate = w.rate, address_list = w.address_list
+from (select unnest(@usernames::text[]) as username, unnest(@rates::text[]) as rate,
+    unnest(@address_lists::text[]) as address_list) w
 where s.router_id = @router_id and s.username = w.username and s.ended_at is null;
+
+-- name: RoutersToList :many
+-- Routers whose sessions have not been listed for a while. Where the router is the only one who knows (mode local) that is
+-- soon, and sooner after it was changed; elsewhere accounting tells, and the list mends what was lost of it.
+select r.id from routers r
+where r.api_address <> '' and r.archived_at is null and (r.next_try_at is null or r.next_try_at <= @now::timestamptz)
+  and (r.sessions_at is null
+    or r.mode = 'local' and (r.sessions_at < @stale::timestamptz
+        or r.last_contact_at > r.sessions_at and r.sessions_at < @soon::timestamptz)
+    or r.sessions_at < @very_stale::timestamptz)
+order by r.sessions_at nulls first limit @most;
+
+-- name: SessionsListed :exec
+-- What a router of mode local runs at this moment, of the names that it should hold.
+insert into sessions as s (router_id, acct_session_id, username, address, rate, address_list, started_at, seen_at)
+select p.router_id, n.acct_session_id, n.username, nullif(n.address, '')::inet, n.rate, n.address_list, n.started_at, @at::timestamptz
+from (select unnest(@acct_session_ids::text[]) as acct_session_id, unnest(@usernames::text[]) as username,
+    unnest(@addresses::text[]) as address, unnest(@rates::text[]) as rate, unnest(@address_lists::text[]) as address_list,
+    unnest(@started_ats::timestamptz[]) as started_at) n
+join provisions p on p.router_id = @router_id::bigint and p.username = n.username
+on conflict (router_id, acct_session_id) do update set
+    address = excluded.address, rate = excluded.rate, address_list = excluded.address_list, seen_at = excluded.seen_at,
+    started_at = case when s.ended_at is null then least(s.started_at, excluded.started_at) else excluded.started_at end,
+    ended_at = null, end_cause = '';
+
+-- name: CloseUnlisted :exec
+-- Sessions that the router does not list any more, other than those that began while it was being asked.
+update sessions set ended_at = @at::timestamptz, end_cause = 'not listed by the router'
+where router_id = @router_id and ended_at is null and seen_at < @at::timestamptz and started_at < @at::timestamptz
+  and (not (username = any(@usernames::text[])) or @exact::boolean and not (acct_session_id = any(@acct_session_ids::text[])));
+
+-- name: RouterListed :exec
+update routers set sessions_at = @at::timestamptz where id = @id;
+
+-- name: RouterByID :one
+select * from routers where id = @id;
+
+-- name: GardenInUse :one
+select exists (select 1 from plans where on_expiry = 'garden');

@@ -31,6 +31,9 @@ for update of s;
 -- name: SaveFacts :exec
 -- The zero instant stands for none.
 update subscribers s set
+    plan_id = f.plan_id, next_plan_id = nullif(f.next_plan_id, 0),
+    next_plan_at = nullif(f.next_plan_at, timestamptz '0001-01-01 00:00:00Z'),
+    clock_stopped_at = nullif(f.clock_stopped_at, timestamptz '0001-01-01 00:00:00Z'),
     expires_at = nullif(f.expires_at, timestamptz '0001-01-01 00:00:00Z'), anchor_day = nullif(f.anchor_day, 0),
     grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
     suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
@@ -39,8 +42,31 @@ update subscribers s set
 from (select unnest(@ids::bigint[]) as id, unnest(@expires_ats::timestamptz[]) as expires_at,
     unnest(@anchor_days::smallint[]) as anchor_day, unnest(@grace_untils::timestamptz[]) as grace_until,
     unnest(@suspended_ats::timestamptz[]) as suspended_at, unnest(@suspension_categories::text[]) as suspension_category,
-    unnest(@suspension_reasons::text[]) as suspension_reason, unnest(@due_ats::timestamptz[]) as due_at) f
+    unnest(@suspension_reasons::text[]) as suspension_reason, unnest(@due_ats::timestamptz[]) as due_at,
+    unnest(@plan_ids::bigint[]) as plan_id, unnest(@next_plan_ids::bigint[]) as next_plan_id,
+    unnest(@next_plan_ats::timestamptz[]) as next_plan_at, unnest(@clock_stopped_ats::timestamptz[]) as clock_stopped_at) f
 where s.id = f.id;
+
+-- name: SaveIdentity :exec
+-- What staff edit. An empty password stays as it is.
+update subscribers set name = @name, phone = @phone, email = @email, address = @address, router_id = @router_id,
+    username = @username, fixed_address = @fixed_address, credential_gen = @credential_gen, revision = @revision,
+    password_sealed = coalesce(@password_sealed::bytea, password_sealed)
+where id = @id;
+
+-- name: UsernameTaken :one
+select exists (select 1 from subscribers where router_id = @router_id and username = @username and id <> @but);
+
+-- name: FixedAddressTaken :one
+select exists (select 1 from subscribers where router_id = @router_id and fixed_address = @fixed_address and id <> @but);
+
+-- name: LockDueAccounts :many
+-- Accounts whose due time has come, to be handled together with one. One that somebody holds is skipped.
+select sqlc.embed(s), sqlc.embed(p)
+from subscribers s join plans p on p.id = s.plan_id
+where s.due_at <= @now::timestamptz and s.id <> @beside
+order by s.due_at limit @most
+for update of s skip locked;
 
 -- name: DueAccounts :many
 -- The sweep of the third list, and the look ahead that gives near dues a task of their own.
@@ -48,9 +74,14 @@ select id, due_at from subscribers where due_at <= @until::timestamptz order by 
 
 -- name: SubscriberByKey :one
 -- The key is account.NormalizeReference of the number as somebody typed it.
-select sqlc.embed(s), sqlc.embed(p), r.name as router_name
+select sqlc.embed(s), sqlc.embed(p), r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.account_key = @account_key;
+
+-- name: SubscriberByID :one
+select sqlc.embed(s), sqlc.embed(p), r.name as router_name, r.mode as router_mode
+from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
+where s.id = @id;
 
 -- name: ListSubscribers :many
 select sqlc.embed(s), sqlc.embed(p), r.name as router_name

@@ -9,10 +9,13 @@ create table plans (
     duration_unit  text        not null check (duration_unit in ('hours', 'days', 'months')),
     price_minor    bigint      not null check (price_minor > 0),
     currency       text        not null check (currency ~ '^[A-Z]{3}$'),
-    on_expiry      text        not null default 'cut' check (on_expiry in ('cut')),
+    on_expiry      text        not null default 'cut' check (on_expiry in ('cut', 'garden')),
+    -- The rate of a customer in the garden.
+    garden_rate    text        not null default '' check (length(garden_rate) <= 247),
     pool           text        not null default '',
     archived_at    timestamptz,
-    created_at     timestamptz not null default now()
+    created_at     timestamptz not null default now(),
+    constraint a_garden_has_a_rate check ((on_expiry = 'garden') = (garden_rate <> ''))
 );
 
 create table routers (
@@ -43,6 +46,8 @@ create table routers (
     next_try_at               timestamptz,
     last_error                text    not null default '',
     last_contact_at           timestamptz,
+    -- When all of its sessions were last listed.
+    sessions_at               timestamptz,
     archived_at               timestamptz,
     created_at                timestamptz not null default now(),
     constraint local_mode_needs_the_api check (mode <> 'local' or api_address <> ''),
@@ -88,17 +93,29 @@ create table subscribers (
     suspended_at        timestamptz,
     suspension_category text check (suspension_category in ('non-payment', 'equipment', 'customer-request', 'other')),
     suspension_reason   text   not null default '',
+    -- A suspension that stops the clock: up to here the paid time has been used.
+    clock_stopped_at    timestamptz,
+    -- The package that takes over at the end of the time that was paid when it was chosen.
+    next_plan_id        bigint references plans,
+    next_plan_at        timestamptz,
+    -- Grows with every edit of the row by staff, so that nobody overwrites what somebody else has just changed.
+    revision            bigint not null default 1,
     -- The next instant at which the facts alone change the status; in the past: nobody has handled it yet.
     due_at              timestamptz,
     created_at          timestamptz not null default now(),
     unique (router_id, username),
     unique (id, currency),
-    constraint a_suspension_has_a_category check ((suspended_at is null) = (suspension_category is null))
+    constraint a_suspension_has_a_category check ((suspended_at is null) = (suspension_category is null)),
+    constraint only_a_suspension_stops_the_clock check (clock_stopped_at is null or suspended_at is not null),
+    constraint a_next_plan_has_its_time check ((next_plan_id is null) = (next_plan_at is null))
 );
 create index subscribers_due on subscribers (due_at) where due_at is not null;
 create index subscribers_phone on subscribers (phone) where phone <> '';
 create index subscribers_phone_hash on subscribers (phone_hash) where phone_hash is not null;
 create index subscribers_username on subscribers (username);
+create index subscribers_plan on subscribers (plan_id, id);
+create index subscribers_next_plan on subscribers (next_plan_id) where next_plan_id is not null;
+create unique index subscribers_fixed_address on subscribers (router_id, fixed_address) where fixed_address is not null;
 
 -- Where payments come from: one row for each webhook address that is given to a provider.
 create table payment_sources (
@@ -138,10 +155,13 @@ create table deliveries (
     attempts     integer     not null default 0,
     last_error   text        not null default '',
     processed_at timestamptz,
+    -- The transaction that it tells again, after another delivery: so that a deletion finds this body too.
+    repeats      text        not null default '',
     unique (source_id, delivery_key),
     constraint received_means_not_processed check ((state = 'received') = (processed_at is null))
 );
 create index deliveries_waiting on deliveries (id) where processed_at is null;
+create index deliveries_repeats on deliveries (repeats) where repeats <> '';
 
 create table payments (
     id               bigint generated always as identity primary key,
@@ -160,19 +180,33 @@ create table payments (
     subscriber_id    bigint references subscribers,
     -- Why the money belongs to nobody yet, in words for the person who will allocate it.
     unallocated      text        not null default '',
+    -- How often it was taken back from an account; the ledger credits it once each time.
+    allocation       integer     not null default 0,
+    -- Who entered it by hand; empty for what a provider told.
+    entered_by       text        not null default '',
+    reversed_at      timestamptz,
+    reversal_reason  text        not null default '',
     created_at       timestamptz not null default now(),
     constraint one_credit_for_ever unique (provider, merchant, transaction_id),
-    constraint unallocated_says_why check ((subscriber_id is null) = (unallocated <> ''))
+    constraint unallocated_says_why check ((subscriber_id is null and reversed_at is null) = (unallocated <> ''))
 );
-create index payments_unallocated on payments (id) where subscriber_id is null;
+create index payments_unallocated on payments (id) where subscriber_id is null and reversed_at is null;
+create index payments_delivery on payments (delivery_id) where delivery_id is not null;
+create index payments_transaction on payments (transaction_id);
 create index payments_subscriber on payments (subscriber_id, id) where subscriber_id is not null;
 
 -- A command on an account and how far it has come.
 create table actions (
     id            bigint generated always as identity primary key,
-    kind          text        not null check (kind in ('payment', 'expire', 'suspend', 'reconnect', 'create')),
-    subscriber_id bigint      not null references subscribers,
+    kind          text        not null check (kind in ('payment', 'expire', 'create', 'suspend', 'reconnect', 'change-package',
+        'cancel-change', 'extend', 'edit', 'note', 'delete', 'reverse', 'unallocate')),
+    -- Null once the account was deleted.
+    subscriber_id bigint references subscribers on delete set null,
     actor         text        not null check (actor <> ''),
+    -- Where the request came from; empty when not over the network.
+    source        text        not null default '',
+    -- Names the request, so that one which is repeated after a crash does not give the command twice.
+    request_key   text unique,
     arguments     jsonb       not null default '{}',
     state         text        not null check (state in ('accepted', 'applied', 'confirmed', 'refused')),
     refusal       text        not null default '',
@@ -181,7 +215,8 @@ create table actions (
     confirmed_at  timestamptz,
     constraint refused_says_why check ((state = 'refused') = (refusal <> '')),
     constraint applied_has_its_time check ((state in ('applied', 'confirmed')) = (applied_at is not null)),
-    constraint confirmed_has_its_time check ((state = 'confirmed') = (confirmed_at is not null))
+    constraint confirmed_has_its_time check ((state = 'confirmed') = (confirmed_at is not null)),
+    constraint accepted_has_an_account check (state <> 'accepted' or subscriber_id is not null)
 );
 create index actions_accepted on actions (subscriber_id, id) where state = 'accepted';
 create index actions_subscriber on actions (subscriber_id, id);
@@ -189,10 +224,11 @@ create index actions_subscriber on actions (subscriber_id, id);
 create table ledger_entries (
     id            bigint generated always as identity primary key,
     subscriber_id bigint      not null,
-    kind          text        not null check (kind in ('payment', 'renewal')),
+    kind          text        not null check (kind in ('payment', 'renewal', 'reversal', 'refund')),
     amount_minor  bigint      not null,
     currency      text        not null,
     payment_id    bigint references payments,
+    allocation    integer     not null default 0,
     action_id     bigint      not null references actions,
     plan_id       bigint references plans,
     periods       integer,
@@ -201,11 +237,40 @@ create table ledger_entries (
     created_at    timestamptz not null default now(),
     foreign key (subscriber_id, currency) references subscribers (id, currency),
     constraint a_payment_adds_and_names_it check (kind <> 'payment' or (amount_minor > 0 and payment_id is not null)),
+    constraint a_reversal_takes_and_names_it check (kind <> 'reversal' or (amount_minor < 0 and payment_id is not null)),
     constraint a_renewal_takes_and_says_what_for check (kind <> 'renewal'
-        or (amount_minor < 0 and plan_id is not null and periods > 0 and period_start < period_end))
+        or (amount_minor < 0 and plan_id is not null and periods > 0 and period_start < period_end)),
+    constraint a_refund_gives_back_what_was_bought check (kind <> 'refund'
+        or (amount_minor > 0 and plan_id is not null and periods > 0 and period_start < period_end))
 );
-create unique index ledger_entries_one_credit_a_payment on ledger_entries (payment_id) where kind = 'payment';
+create unique index ledger_entries_one_credit_a_payment on ledger_entries (payment_id, allocation) where kind = 'payment';
+create unique index ledger_entries_one_reversal_a_credit on ledger_entries (payment_id, allocation) where kind = 'reversal';
+create index ledger_entries_action on ledger_entries (action_id);
 create index ledger_entries_subscriber on ledger_entries (subscriber_id, id);
+
+-- Numbered without gaps in each year, in the order of their commits: the counter's row is held until then.
+create table invoice_counters (
+    year smallint primary key,
+    last integer not null check (last > 0)
+);
+
+-- What a renewal sold, as the customer is billed for it. One that gives back has a negative total.
+create table invoices (
+    id            bigint generated always as identity primary key,
+    year          smallint    not null,
+    number        integer     not null check (number > 0),
+    subscriber_id bigint      not null references subscribers,
+    action_id     bigint      not null references actions,
+    plan          text        not null,
+    periods       integer     not null,
+    total_minor   bigint      not null check (sign(total_minor) = sign(periods)),
+    currency      text        not null,
+    period_start  timestamptz not null,
+    period_end    timestamptz not null,
+    issued_at     timestamptz not null,
+    unique (year, number)
+);
+create index invoices_subscriber on invoices (subscriber_id, id);
 
 -- What happened to an account, for people.
 create table activity (
@@ -220,6 +285,73 @@ create table activity (
     at            timestamptz not null
 );
 create index activity_subscriber on activity (subscriber_id, id);
+create index activity_at on activity (at, id);
+
+-- What staff changed outside of accounts, and that an account was deleted.
+create table audit (
+    id      bigint generated always as identity primary key,
+    at      timestamptz not null,
+    actor   text        not null check (actor <> ''),
+    source  text        not null default '',
+    kind    text        not null check (kind <> ''),
+    object  text        not null,
+    summary text        not null,
+    before  jsonb       not null default '{}',
+    after   jsonb       not null default '{}'
+);
+create index audit_at on audit (at, id);
+
+-- Who may use the staff API. The token is the secret: found by its hash, shown once.
+create table api_tokens (
+    id              bigint generated always as identity primary key,
+    name            text        not null unique check (name = btrim(name) and length(name) between 1 and 100),
+    hash            bytea       not null unique check (length(hash) = 32),
+    scopes          text[]      not null check (cardinality(scopes) > 0),
+    rate_per_second integer     not null default 50 check (rate_per_second > 0),
+    created_at      timestamptz not null,
+    expires_at      timestamptz,
+    revoked_at      timestamptz,
+    last_used_at    timestamptz
+);
+
+-- Answers to requests with an Idempotency-Key, for a day or two.
+create table api_answers (
+    token_id   bigint      not null references api_tokens on delete cascade,
+    key        text        not null check (length(key) between 1 and 200),
+    -- Of method, path and body: another request may not use the key again.
+    digest     bytea       not null check (length(digest) = 32),
+    status     integer,
+    headers    jsonb       not null default '{}',
+    -- Sealed, because an answer may show a password that was made.
+    sealed     bytea,
+    created_at timestamptz not null,
+    primary key (token_id, key)
+);
+create index api_answers_created on api_answers (created_at);
+
+-- What remains of the payments of deleted accounts: that they were credited, so that none of them is credited again, and
+-- the totals without a name.
+create table money_salt (
+    one  boolean primary key default true check (one),
+    salt bytea not null default decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')
+);
+insert into money_salt default values;
+create table spent_money_keys (
+    hash bytea primary key
+);
+-- +goose StatementBegin
+create function money_key(provider text, merchant text, transaction_id text) returns bytea language sql stable parallel safe as $$
+    select sha256(salt || convert_to(concat_ws(chr(10), provider, merchant, transaction_id), 'UTF8')) from money_salt;
+$$;
+-- +goose StatementEnd
+create table monthly_totals (
+    month        date   not null,
+    provider     text   not null,
+    currency     text   not null,
+    payments     bigint not null,
+    amount_minor bigint not null,
+    primary key (month, provider, currency)
+);
 
 -- What a router should hold for a PPPoE user name (want_gen) and what it was seen to hold (done_gen).
 -- It outlives the subscriber, so that a deletion or a new name also takes the old credentials off the router.
@@ -232,6 +364,7 @@ create table provisions (
     rate           text    not null default '',
     pool           text    not null default '',
     address        text    not null default '',
+    address_list   text    not null default '',
     credential_gen bigint  not null default 0,
     want_gen       bigint  not null default 1,
     done_gen       bigint  not null default 0,
@@ -265,6 +398,8 @@ create table sessions (
     calling_station text        not null default '',
     -- The rate that the session was let in with, or that the router has confirmed since; empty when unknown.
     rate            text        not null default '',
+    -- The same for the address list.
+    address_list    text        not null default '',
     started_at      timestamptz not null,
     seen_at         timestamptz not null,
     ended_at        timestamptz,
@@ -274,17 +409,26 @@ create table sessions (
     primary key (router_id, acct_session_id)
 );
 create index sessions_open on sessions (router_id, username) where ended_at is null;
+create index sessions_user on sessions (router_id, username, seen_at);
 
 -- +goose StatementBegin
 create function refuse_change() returns trigger language plpgsql as $$
 begin
+    -- The deletion of an account, and only its own rows.
+    if tg_op = 'DELETE' and to_jsonb(old) ->> 'subscriber_id' = current_setting('qserve.forgetting', true) then
+        return old;
+    end if;
     raise exception '% is append-only', tg_table_name using errcode = 'integrity_constraint_violation';
 end $$;
 -- +goose StatementEnd
-create trigger append_only before update or delete or truncate on ledger_entries
-    for each statement execute function refuse_change();
-create trigger append_only before update or delete or truncate on activity
-    for each statement execute function refuse_change();
+create trigger append_only before update or delete on ledger_entries for each row execute function refuse_change();
+create trigger append_only before update or delete on invoices for each row execute function refuse_change();
+create trigger append_only before update or delete on activity for each row execute function refuse_change();
+create trigger append_only before update or delete on audit for each row execute function refuse_change();
+create trigger never_emptied before truncate on ledger_entries for each statement execute function refuse_change();
+create trigger never_emptied before truncate on invoices for each statement execute function refuse_change();
+create trigger never_emptied before truncate on activity for each statement execute function refuse_change();
+create trigger never_emptied before truncate on audit for each statement execute function refuse_change();
 
 -- A balance is the sum of its ledger because nothing else ever moves it.
 -- +goose StatementBegin
@@ -311,6 +455,9 @@ create trigger balance_is_the_ledgers before update of balance_minor on subscrib
     for each row when (pg_trigger_depth() = 0) execute function refuse_balance();
 
 -- +goose Down
-drop table sessions, action_provisions, provisions, activity, ledger_entries, actions, payments, deliveries,
-    source_secrets, payment_sources, subscribers, router_leases, routers, plans;
+drop table sessions, action_provisions, provisions, monthly_totals, spent_money_keys, api_answers, api_tokens, audit, activity,
+    invoices, invoice_counters, ledger_entries, actions, payments, deliveries, source_secrets, payment_sources, subscribers,
+    router_leases, routers, plans;
+drop function money_key;
+drop table money_salt;
 drop function refuse_change, ledger_moves_balance, refuse_balance;
