@@ -18,6 +18,8 @@ var (
 	ErrRejected = errors.New("the router rejected it")
 	// ErrBadWant: what is wanted makes no sense on any router, for example an enabled line without a password.
 	ErrBadWant = errors.New("cannot be put on a router")
+	// ErrNoList: the router has no API, so what it runs is known by accounting only.
+	ErrNoList = errors.New("the router has no API to list its sessions; accounting is the list")
 	// ErrSetup: the router's settings in Qserve do not fit together.
 	ErrSetup = errors.New("the router is not fully set up")
 )

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"qserve/account"
 	"qserve/router/coa"
 	"qserve/router/routeros"
 )
@@ -55,10 +56,29 @@ func (s *survey) identify(ctx context.Context) {
 	}
 }
 
+// garden complains when account.GardenList leads nowhere. What the rules do is for the operator to know.
+func (s *survey) garden(ctx context.Context) {
+	for _, menu := range []string{"/ip/firewall/filter", "/ip/firewall/nat"} {
+		rows, ok := s.rows(ctx, menu, ".id,disabled", "?src-address-list="+account.GardenList)
+		if !ok || slices.ContainsFunc(rows, func(r routeros.Row) bool { return !r.True("disabled") }) {
+			return
+		}
+	}
+	s.problem("No firewall rule is for the address list %[1]s, so a customer whose package has run out can go anywhere; "+
+		"type /ip/firewall/nat/add chain=dstnat src-address-list=%[1]s protocol=tcp dst-port=80 action=dst-nat "+
+		"to-addresses=ADDRESS-OF-THE-PAY-PAGE and, above the rules for established connections, "+
+		"/ip/firewall/filter/add chain=forward src-address-list=%[1]s protocol=udp dst-port=53 action=accept and "+
+		"/ip/firewall/filter/add chain=forward src-address-list=%[1]s dst-address=!ADDRESS-OF-THE-PAY-PAGE action=reject",
+		account.GardenList)
+}
+
 // Check implements Driver.
 func (l *local) Check(ctx context.Context) (Report, error) {
 	s := &survey{conn: l.conn}
 	s.identify(ctx)
+	if l.target.Garden {
+		s.garden(ctx)
+	}
 	pools, ok := s.rows(ctx, "/ip/pool", "name")
 	if ok && l.target.Pool != "" && !slices.ContainsFunc(pools, named(l.target.Pool)) {
 		s.problem("The address pool %q does not exist; type /ip/pool/add name=%s ranges=FIRST-LAST",
@@ -87,6 +107,9 @@ func named(name string) func(routeros.Row) bool {
 func (r *radius) Check(ctx context.Context) (Report, error) {
 	s := &survey{conn: r.conn}
 	s.identify(ctx)
+	if r.target.Garden {
+		s.garden(ctx)
+	}
 	s.tunnelAddress(ctx)
 	if rows, ok := s.rows(ctx, "/ppp/aaa", "use-radius,accounting"); ok && len(rows) == 1 {
 		if !rows[0].True("use-radius") || rows[0]["accounting"] == "no" || rows[0]["accounting"] == "false" {

@@ -10,12 +10,12 @@ import (
 	"qserve/account"
 )
 
-// fits reports whether a running session is what the line asks for. A rate is compared by its first pair, which is
-// what a queue shows as max-limit; a session without a rate fits nothing, for no line is without.
-func (s Session) fits(line account.Line) bool {
+// rateFits compares a running session's rate by its first pair, which is what a queue shows as max-limit; a session
+// without a rate fits nothing, for no line is without.
+func (s Session) rateFits(line account.Line) bool {
 	upload, download := s.Rate.Pair()
 	wantUpload, wantDownload := line.Rate.Pair()
-	return upload == wantUpload && download == wantDownload && s.addressFits(line)
+	return upload == wantUpload && download == wantDownload
 }
 
 // addressFits is true while the address is unknown, and for a line without a fixed one.

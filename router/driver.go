@@ -41,6 +41,9 @@ type Target struct {
 	// the PPP profiles that mode local creates, and may be empty where the router's own default profile has them.
 	LocalAddress string
 	Pool         string
+	// Garden says that customers of this router may be in [account.GardenList]; Check then looks for what the list is
+	// for.
+	Garden bool
 }
 
 // API is the way to a router's RouterOS API. The zero value means that it is not set up (mode radius only).
@@ -82,9 +85,17 @@ type Session struct {
 	AcctSessionID string
 	Address       netip.Addr
 	Rate          account.Rate
+	// AddressList is [account.GardenList] when the address is in that, else empty.
+	AddressList string
 	// Radius is true for a session that RADIUS let in; CoA and Disconnect reach no other.
 	Radius bool
 	Since  time.Time
+}
+
+// UserSession is a running session and the PPPoE user name that it belongs to.
+type UserSession struct {
+	Username string
+	Session
 }
 
 // Driver is one open router in one mode. It is not safe for concurrent use: a router does one thing at a time.
@@ -92,11 +103,17 @@ type Driver interface {
 	// Converge makes the router hold w and looks afterwards; nil means that the look agreed. It may be repeated after
 	// any error. An error is an [*Error].
 	//
-	// Of a rate that was changed on a router without an API there is nothing to look at: its authentic CoA-ACK has to
-	// do, and the session list keeps the old rate until whoever keeps it is told.
+	// An enabled line's running session keeps running where the router can change it: in mode radius by CoA, in mode local
+	// where the address is fixed. Elsewhere it ends, and the customer's box dials again.
+	//
+	// Of a rate or an address list that was changed on a router without an API there is nothing to look at: its authentic
+	// CoA-ACK has to do, and the session list keeps the old ones until whoever keeps it is told.
 	Converge(ctx context.Context, w Want) error
 	// Sessions lists the running sessions of a user name, as the router (or, without an API, accounting) shows them.
 	Sessions(ctx context.Context, username string) ([]Session, error)
+	// AllSessions lists the running sessions of all user names, in one pass over the router's own lists. Where one user
+	// has several, each shows the rate of the first. Without an API it is ErrNoList. Other errors are an [*Error].
+	AllSessions(ctx context.Context) ([]UserSession, error)
 	// Check reports what the router says about itself, and what of its set-up would keep Qserve from working.
 	Check(ctx context.Context) (Report, error)
 	Close() error
@@ -111,8 +128,10 @@ type Report struct {
 	Problems []string
 }
 
-// SessionList is the session list that RADIUS accounting keeps; mode radius asks it where a router has no API. An
-// unknown rate is empty, and is then set again by each Converge of an enabled line.
+// SessionList is the session list that RADIUS accounting keeps; mode radius asks it where a router has no API. Rate and
+// AddressList are what the session was given, at its dial or by the last change that was confirmed. An unknown rate is
+// empty, and is then set again by each Converge of an enabled line; so is the address list of such a session, on a
+// router with a garden.
 type SessionList interface {
 	OpenSessions(ctx context.Context, routerID int64, username string) ([]Session, error)
 }

@@ -30,7 +30,7 @@ type Config struct {
 	LookFor time.Duration
 	// IdleAfter is how long an unused connection is kept: routers have few (20 by default). 0: 60 s.
 	IdleAfter time.Duration
-	// Observe is told of every call: operation is one of connect, converge, sessions, check, probe (outcome ok, failed,
+	// Observe is told of every call: operation is one of connect, converge, sessions, list, check, probe (outcome ok, failed,
 	// refused) and disconnect, coa (outcome ack, nak, nak-503, silent, failed).
 	Observe func(router, operation, outcome string, took time.Duration)
 }
@@ -49,8 +49,9 @@ type Fleet struct {
 type lane struct {
 	busy chan struct{} // holds one token while somebody uses the rest
 	open driver        // nil: none
-	// revision is the target's when the driver was opened.
+	// revision and garden are the target's when the driver was opened.
 	revision int64
+	garden   bool
 	usedAt   time.Time
 }
 
@@ -106,14 +107,15 @@ func (f *Fleet) Use(ctx context.Context, t Target, use func(Driver) error) error
 func (f *Fleet) ready(ctx context.Context, l *lane, t Target) error {
 	// Between two uses the router may have gone without a word, which would cost this caller its attempt.
 	const trust = time.Second
-	if l.open != nil && l.revision == t.Revision && f.cfg.Clock.Now().Sub(l.usedAt) > trust {
+	same := l.revision == t.Revision && l.garden == t.Garden
+	if l.open != nil && same && f.cfg.Clock.Now().Sub(l.usedAt) > trust {
 		asking, cancel := context.WithTimeout(ctx, f.cfg.ConnectTimeout)
 		if !l.open.alive(asking) {
 			l.hangUp()
 		}
 		cancel()
 	}
-	if l.open != nil && l.revision != t.Revision {
+	if l.open != nil && !same {
 		l.hangUp()
 	}
 	if l.open != nil {
@@ -129,7 +131,7 @@ func (f *Fleet) ready(ctx context.Context, l *lane, t Target) error {
 	if err != nil {
 		return err
 	}
-	l.open, l.revision = opened, t.Revision
+	l.open, l.revision, l.garden = opened, t.Revision, t.Garden
 	return nil
 }
 

@@ -33,6 +33,13 @@ func (i incoming) changeRate(ctx context.Context, s coa.Session, rate account.Ra
 	return answer, err
 }
 
+func (i incoming) changeAddressList(ctx context.Context, s coa.Session, list string) (coa.Answer, error) {
+	start := i.clock.Now()
+	answer, err := i.client.ChangeAddressList(ctx, i.nas, s, list)
+	i.observe("coa", answered(answer, err), i.clock.Now().Sub(start))
+	return answer, err
+}
+
 // answered names an answer for a metric: few values, none of them from outside.
 func answered(answer coa.Answer, err error) string {
 	switch {

@@ -1,6 +1,7 @@
 package router
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -71,27 +72,31 @@ func FuzzMarker(f *testing.F) {
 func TestProfileNames_AreReadableAndDiffer(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct {
-		rate account.Rate
-		pool string
+		line account.Line
 		name string
 	}{
-		{"5M/10M", "", "qserve-5M-10M"},
-		{"512k/2M", "", "qserve-512k-2M"},
-		{"5M", "", "qserve-5M"},
-		{"5M/10M", "fibre", "qserve-5M-10M@fibre"},
+		{account.Line{Rate: "5M/10M"}, "qserve-5M-10M"},
+		{account.Line{Rate: "512k/2M"}, "qserve-512k-2M"},
+		{account.Line{Rate: "5M"}, "qserve-5M"},
+		{account.Line{Rate: "5M/10M", Pool: "fibre"}, "qserve-5M-10M@fibre"},
+		{account.Line{Rate: "256k/256k", Pool: "fibre", AddressList: account.GardenList}, "qserve-256k-256k+garden@fibre"},
+		{account.Line{Rate: "5M/10M", Pool: "fibre", Address: "10.0.0.9", AddressList: account.GardenList}, "qserve-fixed"},
 	} {
-		if got := profileName(test.rate, test.pool); got != test.name {
-			t.Errorf("%s in %q: got %s, want %s", test.rate, test.pool, got, test.name)
+		if got := profileName(test.line); got != test.name {
+			t.Errorf("%+v: got %s, want %s", test.line, got, test.name)
 		}
 	}
 	seen := make(map[string]string)
 	for _, rate := range []account.Rate{"5M/10M", "5M/10M 8M/16M", "5M/10M 8M/16M 4M/8M 10/10", "5M/10M 9M/16M", "5M", "5M/5M"} {
-		for _, pool := range []string{"", "fibre", "fibre@x", "x"} {
-			name := profileName(rate, pool)
-			if other := seen[name]; other != "" {
-				t.Errorf("%s is the profile of %s and of %s in %q", name, other, rate, pool)
+		for _, pool := range []string{"", "fibre", "fibre@x", "x", "+garden"} {
+			for _, list := range []string{"", account.GardenList} {
+				line := account.Line{Rate: rate, Pool: pool, AddressList: list}
+				name := profileName(line)
+				if other := seen[name]; other != "" {
+					t.Errorf("%s is the profile of %s and of %+v", name, other, line)
+				}
+				seen[name] = fmt.Sprintf("%+v", line)
 			}
-			seen[name] = string(rate) + " in " + pool
 		}
 	}
 }

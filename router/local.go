@@ -10,6 +10,10 @@ import (
 )
 
 // local drives a router whose credentials are its own PPP secrets.
+//
+// What a PPP profile says of rate and address list holds from the next dial on, so a change of either ends the session,
+// and the customer's box dials again. A customer with a fixed address needs no such cut: Qserve keeps the rate in a
+// simple queue for the address, and the garden in an address-list entry, and both change while the session runs.
 type local struct {
 	device
 	profiles map[string]bool // those that were seen to be right on this connection
@@ -45,24 +49,74 @@ func (l *local) Converge(ctx context.Context, w Want) error {
 }
 
 func (l *local) enable(ctx context.Context, w Want, secret routeros.Row) error {
+	fixed := w.Line.Address != ""
+	// No session may run on the profile without a rate while its queue is not there, and no queue may limit an address
+	// that has become somebody else's.
+	if fixed {
+		if err := l.putQueue(ctx, w); err != nil {
+			return l.target.fail(w.Username, "write simple queue", err)
+		}
+	} else if mayHaveQueue(secret) {
+		if err := l.release(ctx, w); err != nil {
+			return l.target.fail(w.Username, "remove simple queue", err)
+		}
+	}
 	if err := l.store(ctx, w, secret); err != nil {
 		return l.target.fail(w.Username, "write PPP secret", err)
 	}
-	// RouterOS does not change a running session for its secret, so one that does not fit has to dial again.
-	sessions, err := l.rated(ctx, w.Username)
-	if err != nil {
-		return l.target.fail(w.Username, "list the sessions", err)
+	if err := l.refit(ctx, w); err != nil {
+		return l.target.fail(w.Username, "change the session", err)
 	}
-	var unfit []listed
-	for _, s := range sessions {
-		if s.Radius || !s.fits(w.Line) {
-			unfit = append(unfit, s)
-		}
-	}
-	if len(unfit) == 0 {
+	if !fixed {
 		return nil
 	}
-	return l.target.fail(w.Username, "end the session", l.end(ctx, w.Username, these(unfit)))
+	return l.target.fail(w.Username, "write address list", l.enlist(ctx, w))
+}
+
+// mayHaveQueue reports whether a secret is, or may have been, that of a customer with a fixed address.
+func mayHaveQueue(secret routeros.Row) bool {
+	return secret == nil || secret["remote-address"] != "" || secret["profile"] == fixedProfile
+}
+
+// refit ends the sessions that do not fit: RouterOS does not change a running session for its secret, so those have to
+// dial again.
+func (l *local) refit(ctx context.Context, w Want) error {
+	sessions, err := l.rated(ctx, w.Username, w.Line.Address == "")
+	if err != nil {
+		return err
+	}
+	var redial []listed
+	for _, s := range sessions {
+		fits, err := l.fits(ctx, w, s)
+		if err != nil {
+			return err
+		}
+		if !fits {
+			redial = append(redial, s)
+		}
+	}
+	if len(redial) == 0 {
+		return nil
+	}
+	return l.end(ctx, w.Username, these(redial))
+}
+
+// fits reports whether a session may go on as it is.
+func (l *local) fits(ctx context.Context, w Want, s listed) (bool, error) {
+	fixed := w.Line.Address != ""
+	switch {
+	case s.Radius, !s.addressFits(w.Line):
+		return false, nil
+	case fixed && s.Rate != "":
+		return false, nil // it was dialled with another profile, whose dynamic queue limits it as well
+	case !fixed && !s.rateFits(w.Line):
+		return false, nil
+	}
+	g, err := l.garden(ctx, s.Address)
+	if err == nil && !fixed && g.foreign && w.Line.AddressList == "" {
+		err = foreignEntry(s.Address)
+	}
+	return g.dynamic == (!fixed && w.Line.AddressList != ""), err
 }
 
 // disable first makes the next dial fail, then ends the session, and only then writes what else has changed, so that
@@ -76,6 +130,11 @@ func (l *local) disable(ctx context.Context, w Want, secret routeros.Row) error 
 	}
 	if err := l.end(ctx, w.Username, all); err != nil {
 		return l.target.fail(w.Username, "end the session", err)
+	}
+	if w.Line.Address != "" || mayHaveQueue(secret) {
+		if err := l.release(ctx, w); err != nil {
+			return l.target.fail(w.Username, "remove simple queue", err)
+		}
 	}
 	return l.target.fail(w.Username, "write PPP secret", l.store(ctx, w, secret))
 }
@@ -93,7 +152,10 @@ func (l *local) remove(ctx context.Context, w Want, secret routeros.Row) error {
 			return l.target.fail(w.Username, "remove PPP secret", err)
 		}
 	}
-	return l.target.fail(w.Username, "end the session", l.end(ctx, w.Username, all))
+	if err := l.end(ctx, w.Username, all); err != nil {
+		return l.target.fail(w.Username, "end the session", err)
+	}
+	return l.target.fail(w.Username, "remove simple queue", l.release(ctx, w))
 }
 
 // store makes the router's secret what w says and reads it back.

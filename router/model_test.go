@@ -3,6 +3,7 @@ package router_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +23,7 @@ type model struct {
 	wants   map[string]router.Want
 	foreign map[string]mikrosim.Secret
 	names   []string
+	run     int
 	broken  bool // a fault is set
 }
 
@@ -33,7 +35,7 @@ func TestAnyHistory_EndsAsWanted(t *testing.T) {
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		m := &model{rig: r, t: t, wants: make(map[string]router.Want), foreign: make(map[string]mikrosim.Secret)}
+		m := &model{rig: r, t: t, run: run, wants: make(map[string]router.Want), foreign: make(map[string]mikrosim.Secret)}
 		for i := range 3 {
 			m.names = append(m.names, fmt.Sprintf("user-%d-%d", run, i))
 		}
@@ -66,11 +68,20 @@ func (m *model) name(rt *rapid.T) string { return rapid.SampledFrom(m.names).Dra
 func (m *model) want(rt *rapid.T) {
 	name := m.name(rt)
 	gen := m.wants[name].Gen + 1
-	w := want(name, rapid.SampledFrom([]account.State{enabled, disabled, absent}).Draw(rt, "state"), gen, "")
+	w := want(name, rapid.SampledFrom([]account.State{enabled, enabled, disabled, absent}).Draw(rt, "state"), gen, "")
+	place := slices.Index(m.names, name)
+	w.ProvisionID = int64(m.run)*10 + int64(place)
 	if w.Line.State != absent {
 		w.Line.Rate = rapid.SampledFrom([]account.Rate{"5M/10M", "1M/2M", "5M/10M 8M/16M 4M/8M 10"}).Draw(rt, "rate")
 		w.Line.Pool = rapid.SampledFrom([]string{"", "pool1"}).Draw(rt, "pool")
-		w.Line.Address = rapid.SampledFrom([]string{"", "100.64.200.1"}).Draw(rt, "address")
+		// Each has two addresses to itself, of which it may have one.
+		network := fmt.Sprintf("10.%d.%d.", m.run/250, m.run%250)
+		w.Line.Address = rapid.SampledFrom([]string{
+			"", fmt.Sprint(network, 1+place), fmt.Sprint(network, 101+place),
+		}).Draw(rt, "address")
+		if w.Line.State == enabled && rapid.Bool().Draw(rt, "garden") {
+			w.Line.AddressList = account.GardenList
+		}
 		w.Password = linePass + rapid.SampledFrom([]string{"", "-2"}).Draw(rt, "password")
 	}
 	m.wants[name] = w
@@ -125,9 +136,13 @@ func (m *model) holds(rt *rapid.T, w router.Want) {
 		if there || online {
 			rt.Fatalf("%s is absent, and there is %+v, %+v", w.Username, got, session)
 		}
+		m.keeps(rt, state, w)
 		return
 	}
 	profile := "qserve-" + strings.ReplaceAll(strings.Fields(string(w.Line.Rate))[0], "/", "-")
+	if w.Line.Address != "" {
+		profile = "qserve-fixed"
+	}
 	if !strings.HasPrefix(got.Profile, profile) {
 		rt.Fatalf("profile %q, want one of %s", got.Profile, profile)
 	}
@@ -143,6 +158,40 @@ func (m *model) holds(rt *rapid.T, w router.Want) {
 	}
 	if online && session.Rate != strings.Fields(string(w.Line.Rate))[0] {
 		rt.Fatalf("%s is online with %s instead of %s", w.Username, session.Rate, w.Line.Rate)
+	}
+	if online && session.AddressList != w.Line.AddressList {
+		rt.Fatalf("%s is online in list %q instead of %q", w.Username, session.AddressList, w.Line.AddressList)
+	}
+	m.keeps(rt, state, w)
+}
+
+// keeps looks for the queue and the address-list entry of a fixed address, which are there exactly while it is wanted.
+func (m *model) keeps(rt *rapid.T, state mikrosim.State, w router.Want) {
+	comment := fmt.Sprintf("qserve:%d", w.ProvisionID)
+	var queues, entries []string
+	for _, q := range state.Queues {
+		if q.Name == "qserve-"+w.Username || !q.Dynamic && q.Comment == comment {
+			queues = append(queues, q.Target+" "+q.MaxLimit)
+		}
+		if q.Dynamic && q.Name == "<pppoe-"+w.Username+">" && w.Line.Address != "" && w.Line.State == enabled {
+			rt.Fatalf("%s has a dynamic queue beside its own", w.Username)
+		}
+	}
+	for _, e := range state.AddressList {
+		if !e.Dynamic && e.Comment == comment {
+			entries = append(entries, e.List+" "+e.Address)
+		}
+	}
+	var wantQueues, wantEntries []string
+	if w.Line.State == enabled && w.Line.Address != "" {
+		upload, download := w.Line.Rate.Pair()
+		wantQueues = []string{fmt.Sprintf("%s/32 %d/%d", w.Line.Address, upload, download)}
+		if w.Line.AddressList != "" {
+			wantEntries = []string{w.Line.AddressList + " " + w.Line.Address}
+		}
+	}
+	if diff := cmp.Diff([][]string{wantQueues, wantEntries}, [][]string{queues, entries}); diff != "" {
+		rt.Fatalf("queues and address-list entries of %s, %s (-want +got):\n%s", w.Username, w.Line.State, diff)
 	}
 }
 
@@ -173,10 +222,25 @@ func (m *model) edit(rt *rapid.T) {
 	}
 	switch edit := rapid.SampledFrom([]string{
 		"remove", "reboot", "=disabled=no", "=disabled=yes", "=profile=default", "=service=any", "=remote-address=100.64.200.2",
-		"=comment=qserve:",
+		"=comment=qserve:", "remove queue", "=max-limit=1M/1M", "=target=100.64.202.1", "=disabled=yes of the queue", "remove entries",
 	}).Draw(rt, "edit"); edit {
 	case "remove":
 		m.rig.operator(m.t, func(c *operatorConn) { c.types("/ppp/secret/remove", "=.id="+secret.ID) })
+	case "remove queue", "=max-limit=1M/1M", "=target=100.64.202.1", "=disabled=yes of the queue":
+		for _, q := range m.rig.sim.State().Queues {
+			if q.Name != "qserve-"+name {
+				continue
+			}
+			words := []string{"/queue/simple/set", "=.id=" + q.ID, strings.TrimSuffix(edit, " of the queue")}
+			if edit == "remove queue" {
+				words = []string{"/queue/simple/remove", "=.id=" + q.ID}
+			}
+			m.rig.operator(m.t, func(c *operatorConn) { c.types(words...) })
+		}
+	case "remove entries":
+		for _, e := range m.rig.sim.State().AddressList {
+			m.rig.operator(m.t, func(c *operatorConn) { c.types("/ip/firewall/address-list/remove", "=.id="+e.ID) })
+		}
 	case "reboot":
 		m.rig.sim.Reboot()
 	default:

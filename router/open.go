@@ -95,6 +95,11 @@ func (w watched) Sessions(ctx context.Context, username string) (_ []Session, er
 	return w.Driver.Sessions(ctx, username)
 }
 
+func (w watched) AllSessions(ctx context.Context) (_ []UserSession, err error) {
+	defer func(start time.Time) { w.report("list", start, err) }(w.fleet.cfg.Clock.Now())
+	return w.Driver.AllSessions(ctx)
+}
+
 func (w watched) Check(ctx context.Context) (_ Report, err error) {
 	defer func(start time.Time) { w.report("check", start, err) }(w.fleet.cfg.Clock.Now())
 	return w.Driver.Check(ctx)

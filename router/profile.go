@@ -21,17 +21,27 @@ const (
 	profileMark = ownPrefix + "profile"
 )
 
-// profileName is readable and differs for every pair of rate and pool: qserve-5M-10M, qserve-5M-10M@fibre. What a rate
-// has beyond its first pair (bursts, priority) goes in as a hash.
-func profileName(rate account.Rate, pool string) string {
-	pair, more, _ := strings.Cut(string(rate), " ")
+// fixedProfile is the profile of every customer with a fixed address. It has neither a rate, which an own queue keeps,
+// nor an address list, where an own entry puts the address: those change while the session runs.
+const fixedProfile = "qserve-fixed"
+
+// profileName is readable and differs for everything that a profile holds: qserve-5M-10M, qserve-5M-10M@fibre and, for
+// the garden, qserve-256k-256k+garden. What a rate has beyond its first pair (bursts, priority) goes in as a hash.
+func profileName(line account.Line) string {
+	if line.Address != "" {
+		return fixedProfile
+	}
+	pair, more, _ := strings.Cut(string(line.Rate), " ")
 	name := "qserve-" + strings.ReplaceAll(pair, "/", "-")
 	if more != "" {
-		sum := sha256.Sum256([]byte(rate))
+		sum := sha256.Sum256([]byte(line.Rate))
 		name += "." + hex.EncodeToString(sum[:4])
 	}
-	if pool != "" {
-		name += "@" + pool
+	if line.AddressList != "" {
+		name += "+garden"
+	}
+	if line.Pool != "" {
+		name += "@" + line.Pool
 	}
 	return name
 }
@@ -39,16 +49,24 @@ func profileName(rate account.Rate, pool string) string {
 // ensureProfile makes the router have the profile of a line and returns its name. On one connection each profile is
 // looked at once.
 func (l *local) ensureProfile(ctx context.Context, line account.Line) (string, error) {
-	name := profileName(line.Rate, line.Pool)
+	name := profileName(line)
 	if l.profiles[name] {
 		return name, nil
 	}
-	want := map[string]string{"rate-limit": string(line.Rate)}
+	want := make(map[string]string)
 	if l.target.LocalAddress != "" {
 		want["local-address"] = l.target.LocalAddress
 	}
-	if pool := cmp.Or(line.Pool, l.target.Pool); pool != "" {
-		want["remote-address"] = pool
+	if name == fixedProfile {
+		want["rate-limit"], want["address-list"] = "", ""
+	} else {
+		want["rate-limit"] = string(line.Rate)
+		if line.AddressList != "" {
+			want["address-list"] = line.AddressList
+		}
+		if pool := cmp.Or(line.Pool, l.target.Pool); pool != "" {
+			want["remote-address"] = pool
+		}
 	}
 	if err := l.putProfile(ctx, name, want); err != nil {
 		if errors.Is(err, routeros.ErrValue) {
@@ -67,7 +85,7 @@ func (l *local) putProfile(ctx context.Context, name string, want map[string]str
 		return err
 	}
 	if row == nil {
-		attributes := maps.Clone(want)
+		attributes := given(want)
 		attributes["name"], attributes["comment"] = name, profileMark
 		_, err = l.conn.Add(ctx, profileMenu, attributes)
 		if err != nil && !errors.Is(err, routeros.ErrAlreadyExists) {
@@ -86,7 +104,14 @@ func (l *local) putProfile(ctx context.Context, name string, want map[string]str
 		return fmt.Errorf("a profile of this name %w, and its %s is %q instead of %q; rename or remove it: "+
 			"/ppp/profile/set [find name=%s] name=…", ErrForeign, off, row[off], want[off], quoted(name))
 	}
-	if err := l.conn.Set(ctx, profileMenu, row.ID(), want); err != nil {
+	for property, value := range want {
+		if value == "" && row[property] != "" {
+			if err := l.conn.Unset(ctx, profileMenu, row.ID(), property); err != nil {
+				return err
+			}
+		}
+	}
+	if err := l.conn.Set(ctx, profileMenu, row.ID(), given(want)); err != nil {
 		return err
 	}
 	if row, err = l.readProfile(ctx, name); err != nil {
@@ -98,9 +123,16 @@ func (l *local) putProfile(ctx context.Context, name string, want map[string]str
 	return nil
 }
 
+// given is what has a value.
+func given(want map[string]string) map[string]string {
+	attributes := maps.Clone(want)
+	maps.DeleteFunc(attributes, func(_, value string) bool { return value == "" })
+	return attributes
+}
+
 func (l *local) readProfile(ctx context.Context, name string) (routeros.Row, error) {
 	rows, err := l.conn.Print(ctx, profileMenu,
-		[]string{".id", "name", "rate-limit", "local-address", "remote-address", "comment"}, "?name="+name)
+		[]string{".id", "name", "rate-limit", "local-address", "remote-address", "address-list", "comment"}, "?name="+name)
 	for _, row := range rows {
 		if row["name"] == name {
 			return row, err

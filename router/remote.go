@@ -1,6 +1,7 @@
 package router
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -11,8 +12,8 @@ import (
 // remote drives a router of mode radius that has no API. Its sessions are those that accounting knows of, and the look
 // afterwards is what the router itself says: a Disconnect-Request that it answers with 503, no such session.
 //
-// A session that a local secret let in is out of its reach, and is not seen; and of a changed rate there is nothing to
-// look at but the router's authentic CoA-ACK.
+// A session that a local secret let in is out of its reach, and is not seen; and of a changed rate or address list there is
+// nothing to look at but the router's authentic CoA-ACK.
 type remote struct {
 	device
 	incoming incoming
@@ -43,31 +44,44 @@ func (r *remote) Converge(ctx context.Context, w Want) error {
 
 func (r *remote) refit(ctx context.Context, w Want, sessions []Session) error {
 	for _, s := range sessions {
-		if s.fits(w.Line) {
-			continue
+		changed, err := s.addressFits(w.Line), error(nil)
+		if changed && !s.rateFits(w.Line) {
+			changed, err = r.change(w.Username, s, func(session coa.Session) (coa.Answer, error) {
+				return r.incoming.changeRate(ctx, session, w.Line.Rate)
+			})
 		}
-		changed := false
-		if s.addressFits(w.Line) {
-			var err error
-			if changed, err = r.changeRate(ctx, w, s); err != nil {
-				return err
-			}
+		if changed && err == nil && !r.listFits(w, s) {
+			changed, err = r.change(w.Username, s, func(session coa.Session) (coa.Answer, error) {
+				return r.incoming.changeAddressList(ctx, session, cmp.Or(w.Line.AddressList, ActiveList))
+			})
 		}
-		if !changed {
-			if err := r.redial(ctx, w.Username, s); err != nil {
-				return err
-			}
+		if err == nil && !changed {
+			err = r.redial(ctx, w.Username, s)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
 }
 
-// changeRate returns false when the router would not change the session. One that has ended is as good as changed: the
-// next dial is given the new rate.
-func (r *remote) changeRate(ctx context.Context, w Want, s Session) (bool, error) {
-	answer, err := r.incoming.changeRate(ctx, s.identity(w.Username), w.Line.Rate)
+// listFits compares the address list that the session was given. Of a session whose rate is not known nothing is, so
+// where there is a garden its list is set again as well.
+func (r *remote) listFits(w Want, s Session) bool {
+	if s.Rate == "" && r.target.Garden {
+		return false
+	}
+	return s.AddressList == w.Line.AddressList
+}
+
+// change returns false when the router would not change the session. One that has ended is as good as changed: the next
+// dial is given what the line has now.
+func (r *remote) change(
+	username string, s Session, send func(coa.Session) (coa.Answer, error),
+) (bool, error) {
+	answer, err := send(s.identity(username))
 	if err == nil && answer.Cause == coa.SessionNotFound {
-		answer, err = r.incoming.changeRate(ctx, coa.Session{Username: w.Username}, w.Line.Rate)
+		answer, err = send(coa.Session{Username: username})
 	}
 	return answer.ACK || answer.Cause == coa.SessionNotFound, err
 }

@@ -228,6 +228,33 @@ func want(user string, state account.State, gen int64, rate account.Rate) router
 	return w
 }
 
+// garden makes w that of a customer whose package has run out and whose session goes on.
+func garden(w router.Want) router.Want {
+	w.Line.AddressList = account.GardenList
+	return w
+}
+
+// at gives w a fixed address.
+func at(address string, w router.Want) router.Want {
+	w.Line.Address = address
+	return w
+}
+
+// commands are those of the API, by path, that run makes the router carry out.
+func (r *rig) commands(run func()) map[string]int {
+	before := r.sim.State().Counters.API
+	run()
+	got := make(map[string]int)
+	for menu, commands := range r.sim.State().Counters.API {
+		for command, n := range commands {
+			if n -= before[menu][command]; n != 0 {
+				got[menu+"/"+command] = n
+			}
+		}
+	}
+	return got
+}
+
 // wholeRouter and oneUser check what an error is about.
 func wholeRouter(t *testing.T, err error) {
 	t.Helper()
@@ -251,13 +278,14 @@ type aaa struct {
 
 	mu       sync.Mutex
 	rates    map[string]string // of those who are let in
+	lists    map[string]string // of those among them who are in one
 	sessions map[string]router.Session
 	names    map[string]string // user name by session id
 }
 
 func newAAA(t *testing.T) *aaa {
 	t.Helper()
-	a := &aaa{rates: make(map[string]string), sessions: make(map[string]router.Session), names: make(map[string]string)}
+	a := &aaa{rates: make(map[string]string), lists: make(map[string]string), sessions: make(map[string]router.Session), names: make(map[string]string)}
 	serve := func(handler func(radius.ResponseWriter, *radius.Request)) string {
 		socket, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 		if err != nil {
@@ -284,9 +312,26 @@ func newAAA(t *testing.T) *aaa {
 }
 
 func (a *aaa) allow(user, rate string) {
+	a.allowIn(user, rate, "")
+}
+
+// allowIn lets a user in with an address list.
+func (a *aaa) allowIn(user, rate, list string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.rates[user] = rate
+	a.rates[user], a.lists[user] = rate, list
+}
+
+// recorded makes the session list say this of a user's sessions, as Qserve does when a change was confirmed.
+func (a *aaa) recorded(user string, rate account.Rate, list string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, s := range a.sessions {
+		if a.names[id] == user {
+			s.Rate, s.AddressList = rate, list
+			a.sessions[id] = s
+		}
+	}
 }
 
 func (a *aaa) deny(user string) {
@@ -297,12 +342,17 @@ func (a *aaa) deny(user string) {
 
 func (a *aaa) access(w radius.ResponseWriter, r *radius.Request) {
 	a.mu.Lock()
-	rate, ok := a.rates[rfc2865.UserName_GetString(r.Packet)]
+	user := rfc2865.UserName_GetString(r.Packet)
+	rate, ok := a.rates[user]
+	list := a.lists[user]
 	a.mu.Unlock()
 	answer := r.Response(radius.CodeAccessReject)
 	if ok {
 		answer = r.Response(radius.CodeAccessAccept)
 		mikrotik.MikrotikRateLimit_AddString(answer, rate) //nolint:errcheck // it fits
+		if list != "" {
+			mikrotik.MikrotikAddressList_AddString(answer, list) //nolint:errcheck // it fits
+		}
 	}
 	w.Write(answer) //nolint:errcheck // the router asks again
 }
@@ -314,7 +364,9 @@ func (a *aaa) accounting(w radius.ResponseWriter, r *radius.Request) {
 	case rfc2866.AcctStatusType_Value_Start:
 		address, _ := netip.AddrFromSlice(rfc2865.FramedIPAddress_Get(r.Packet).To4())
 		a.names[id] = user
-		a.sessions[id] = router.Session{AcctSessionID: id, Address: address, Radius: true, Rate: account.Rate(a.rates[user])}
+		a.sessions[id] = router.Session{
+			AcctSessionID: id, Address: address, Radius: true, Rate: account.Rate(a.rates[user]), AddressList: a.lists[user],
+		}
 	case rfc2866.AcctStatusType_Value_Stop:
 		delete(a.sessions, id)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"qserve/account"
 	"qserve/router/routeros"
@@ -100,5 +101,14 @@ func (w Want) checked() (Want, error) {
 		return w, fmt.Errorf("%w: %w", ErrBadWant, err)
 	}
 	w.Line.Rate = rate
+	if w.Line.AddressList != "" && w.Line.AddressList != account.GardenList {
+		return w, fmt.Errorf("%w: address list %q is unknown", ErrBadWant, w.Line.AddressList)
+	}
+	if w.Line.Address == "" {
+		return w, nil
+	}
+	if address, err := netip.ParseAddr(w.Line.Address); err != nil || !address.Is4() {
+		return w, fmt.Errorf("%w: fixed address %q is not an IPv4 address", ErrBadWant, w.Line.Address)
+	}
 	return w, nil
 }

@@ -11,10 +11,7 @@ import (
 	"qserve/router/routeros"
 )
 
-const (
-	activeMenu = "/ppp/active"
-	queueMenu  = "/queue/simple"
-)
+const activeMenu = "/ppp/active"
 
 // listed is a session in the router's own list.
 type listed struct {
@@ -24,44 +21,53 @@ type listed struct {
 
 // running lists the PPPoE sessions of a user name, without their rates.
 func (d *device) running(ctx context.Context, username string) ([]listed, error) {
-	rows, err := d.conn.Print(ctx, activeMenu,
-		[]string{".id", "name", "service", "address", "session-id", "radius", "uptime"}, "?name="+username)
+	rows, err := d.conn.Print(ctx, activeMenu, activeProperties, "?name="+username)
 	if err != nil {
 		return nil, err
 	}
 	var sessions []listed
 	for _, row := range rows {
-		if row["name"] != username || (row["service"] != "" && row["service"] != "pppoe") {
-			continue
+		if row["name"] == username && isPPPoE(row) {
+			sessions = append(sessions, listed{id: row.ID(), Session: d.session(row)})
 		}
-		s := listed{id: row.ID(), Session: Session{
-			AcctSessionID: strings.ToLower(strings.TrimPrefix(row["session-id"], "0x")),
-			Radius:        row.True("radius"),
-		}}
-		// The address is 0.0.0.0 until the two ends have agreed on one.
-		if address, err := netip.ParseAddr(row["address"]); err == nil && !address.IsUnspecified() {
-			s.Address = address
-		}
-		if uptime, ok := parseUptime(row["uptime"]); ok {
-			s.Since = d.clock.Now().Add(-uptime).UTC()
-		}
-		sessions = append(sessions, s)
 	}
 	return sessions, nil
 }
 
-// rated lists the sessions with their rates. A session that is still coming up has no queue yet, so one without a rate
-// is looked at again for a while.
-func (d *device) rated(ctx context.Context, username string) (sessions []listed, err error) {
+var activeProperties = []string{".id", "name", "service", "address", "session-id", "radius", "uptime"}
+
+func isPPPoE(row routeros.Row) bool { return row["service"] == "" || row["service"] == "pppoe" }
+
+// session reads a row of /ppp/active.
+func (d *device) session(row routeros.Row) Session {
+	s := Session{
+		AcctSessionID: strings.ToLower(strings.TrimPrefix(row["session-id"], "0x")),
+		Radius:        row.True("radius"),
+	}
+	// The address is 0.0.0.0 until the two ends have agreed on one.
+	if address, err := netip.ParseAddr(row["address"]); err == nil && !address.IsUnspecified() {
+		s.Address = address
+	}
+	if uptime, ok := parseUptime(row["uptime"]); ok {
+		s.Since = d.clock.Now().Add(-uptime).UTC()
+	}
+	return s
+}
+
+// rated lists the sessions with the rates of their dynamic queues. A session that is still coming up has no address and
+// no queue yet, so one that lacks its address, or a queue that it should have, is looked at again for a while.
+func (d *device) rated(ctx context.Context, username string, queued bool) (sessions []listed, err error) {
 	_, err = d.look(ctx, func() (bool, error) {
 		if sessions, err = d.running(ctx, username); err != nil || len(sessions) == 0 {
 			return true, err
 		}
 		rate, err := d.queueRate(ctx, username)
+		up := rate != "" || !queued
 		for i := range sessions {
 			sessions[i].Rate = rate
+			up = up && sessions[i].Address.IsValid()
 		}
-		return rate != "", err
+		return up, err
 	})
 	return sessions, err
 }
@@ -69,7 +75,7 @@ func (d *device) rated(ctx context.Context, username string) (sessions []listed,
 // queueRate returns the limits of the dynamic queue that RouterOS makes for a session, or nothing when there is none.
 // Where one user has several sessions, this is the first one's: the names of the further queues could be other users'.
 func (d *device) queueRate(ctx context.Context, username string) (account.Rate, error) {
-	name := "<pppoe-" + username + ">"
+	name := dynamicQueue(username)
 	rows, err := d.conn.Print(ctx, queueMenu, []string{"name", "max-limit"}, "?name="+name)
 	for _, row := range rows {
 		if row["name"] == name {
@@ -78,6 +84,10 @@ func (d *device) queueRate(ctx context.Context, username string) (account.Rate, 
 	}
 	return "", err
 }
+
+const dynamicPrefix = "<pppoe-"
+
+func dynamicQueue(username string) string { return dynamicPrefix + username + ">" }
 
 // end ends the sessions that which picks, through the API, and looks until none of them is listed. One that appears in
 // the meantime is ended as well.
@@ -126,10 +136,25 @@ func (d *device) sessions(ctx context.Context, username string) ([]Session, erro
 	if err != nil {
 		return nil, d.target.fail(username, "read the rate of the session", err)
 	}
+	var own routeros.Row
+	if rate == "" {
+		if own, err = d.ownQueue(ctx, username); err != nil && !errors.Is(err, ErrForeign) {
+			return nil, d.target.fail(username, "read the rate of the session", err)
+		}
+	}
 	list := make([]Session, len(sessions))
 	for i, s := range sessions {
 		list[i] = s.Session
-		list[i].Rate = rate
+		if list[i].Rate = rate; rate == "" {
+			list[i].Rate = fixedRate(own, s.Address)
+		}
+		g, err := d.garden(ctx, s.Address)
+		if err != nil {
+			return nil, d.target.fail(username, "read the address list of the session", err)
+		}
+		if g.effective() {
+			list[i].AddressList = account.GardenList
+		}
 	}
 	return list, nil
 }

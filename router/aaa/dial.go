@@ -68,6 +68,11 @@ func permit(answer *radius.Packet, client Client, line account.Line) error {
 			errs = append(errs, fmt.Errorf("the rate: %w", err))
 		}
 	}
+	if line.AddressList != "" {
+		if err := mikrotik.MikrotikAddressList_AddString(answer, line.AddressList); err != nil {
+			errs = append(errs, fmt.Errorf("the address list: %w", err))
+		}
+	}
 	pool := line.Pool
 	if pool == "" {
 		pool = client.Pool

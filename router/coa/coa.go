@@ -1,5 +1,5 @@
-// Package coa asks a router to end a running PPPoE session, or to change its rate, and says what the router answered
-// (RFC 5176, Dynamic Authorization Extensions to RADIUS).
+// Package coa asks a router to end a running PPPoE session, or to change its rate or its firewall address list, and says
+// what the router answered (RFC 5176, Dynamic Authorization Extensions to RADIUS).
 //
 // One call is one exchange: the same bytes from the same port until an answer or the deadline, so that a router
 // recognises a repeated request as such. Only an answer that carries the request's identifier, a code that belongs to
@@ -126,6 +126,24 @@ func (c *Client) ChangeRate(ctx context.Context, nas NAS, session Session, rate 
 	}
 	return c.ask(ctx, nas, session, radius.CodeCoARequest, func(p *radius.Packet) error {
 		return mikrotik.MikrotikRateLimit_AddString(p, string(checked))
+	})
+}
+
+// ChangeAddressList asks the router to put the running session's address into a firewall address list, and nothing else.
+// The list takes the place of the one that the session was in by RADIUS; there is no request to leave all lists. Its
+// errors are those of Disconnect, and that of a name which is empty or too long.
+//
+// MikroTik's list of what a CoA changes does not have the attribute, and the field uses it: whether a router takes it
+// depends on its version.
+func (c *Client) ChangeAddressList(ctx context.Context, nas NAS, session Session, list string) (Answer, error) {
+	if list == "" {
+		return Answer{}, fmt.Errorf("change the address list of %q on %s: no list is named", session.Username, nas)
+	}
+	return c.ask(ctx, nas, session, radius.CodeCoARequest, func(p *radius.Packet) error {
+		if err := mikrotik.MikrotikAddressList_AddString(p, list); err != nil {
+			return fmt.Errorf("address list: %w", err)
+		}
+		return nil
 	})
 }
 

@@ -178,7 +178,7 @@ func (r *Router) apply(s *session, p *radius.Packet) (rfc3576.ErrorCause, func()
 	if limited {
 		r.limit(s, rate)
 	}
-	if lists, err := mikrotik.MikrotikAddressList_GetStrings(p); err == nil && len(lists) > 0 {
+	if lists, err := mikrotik.MikrotikAddressList_GetStrings(p); err == nil && len(lists) > 0 && !r.cfg.CoAIgnoresAddressList {
 		r.list(s, lists)
 	}
 	if n, err := rfc2865.SessionTimeout_Lookup(p); err == nil {

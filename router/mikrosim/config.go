@@ -61,6 +61,8 @@ type Config struct {
 	// CoAWithoutAddressList refuses Mikrotik-Address-List in a CoA: the vendor's list of what CoA changes lacks it, the field
 	// uses it.
 	CoAWithoutAddressList bool
+	// CoAIgnoresAddressList acknowledges a CoA with Mikrotik-Address-List and leaves the session's lists alone.
+	CoAIgnoresAddressList bool
 	// CoAReachesLocal lets CoA and Disconnect find sessions of local secrets too.
 	CoAReachesLocal bool
 	// CoAIgnoresBadRate acknowledges a CoA with a malformed rate and leaves the rate alone, instead of refusing it.

@@ -106,10 +106,10 @@ func menus() []*menu {
 			},
 		},
 		{path: menuPool, index: []string{"name"}, props: []property{readOnly("name"), readOnly("ranges")}},
+		{path: "/ip/firewall/filter", noun: "filter rule", verbs: editing, props: firewallRule()},
 		{
-			path: "/ip/firewall/filter", props: []property{
-				readOnly("chain"), readOnly("action"), readOnly("comment"), readOnly("disabled"),
-			},
+			path: "/ip/firewall/nat", noun: "nat rule", verbs: editing,
+			props: append(firewallRule(), text("to-addresses"), text("to-ports")),
 		},
 		{path: menuIdentity, singleton: true, props: []property{readOnly("name")}},
 		{
@@ -118,6 +118,14 @@ func menus() []*menu {
 				readOnly("version"), readOnly("board-name"), readOnly("platform"), readOnly("architecture-name"),
 			},
 		},
+	}
+}
+
+// firewallRule is what the rules of both firewall menus have in common, as far as it is kept. No rule does anything here.
+func firewallRule() []property {
+	return []property{
+		required(text("chain")), initial(text("action"), "accept"), text("src-address-list"), text("dst-address"),
+		text("protocol"), text("dst-port"), text("reject-with"), text("comment"), flag("disabled"),
 	}
 }
 

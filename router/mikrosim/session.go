@@ -27,7 +27,6 @@ type session struct {
 	address  netip.Addr
 	pool     *pool
 	start    time.Time
-	rate     string
 	active   *item
 	queue    *item
 	lists    []*item
@@ -113,7 +112,6 @@ func (r *Router) limit(s *session, rate rateLimit) {
 		"limit-at": rate.min, "max-limit": rate.max, "burst-limit": rate.burst, "burst-threshold": rate.threshold,
 		"burst-time": rate.burstTime, "priority": rate.priority,
 	}
-	s.rate = rate.short()
 	queues := r.tables[menuQueue]
 	if s.queue != nil {
 		queues.put(s.queue, values)

@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"net/netip"
 	"slices"
+	"strings"
 )
 
 // State is what a router looks like at one moment. It holds passwords: it is for tests and demonstrations only.
@@ -71,8 +73,11 @@ type Active struct {
 	// Radius tells that RADIUS let the session in, not a local secret.
 	Radius bool   `json:"radius"`
 	Uptime string `json:"uptime"`
-	// Rate is upload/download in the shortest exact form, 5M/10M; empty without a limit.
+	// Rate is upload/download in the shortest exact form, 5M/10M, of the queue that limits the session: its dynamic one,
+	// or else the static one whose target is its address. Empty without a limit.
 	Rate string `json:"rate"`
+	// AddressList has the firewall address lists that the session's address is in, by name and separated by commas.
+	AddressList string `json:"address_list,omitempty"`
 }
 
 // Queue is a row of /queue/simple.
@@ -139,6 +144,7 @@ func (r *Router) info() Info {
 }
 
 func (r *Router) state() State {
+	static, lists := r.limits(), r.lists()
 	st := State{
 		Info: r.info(), Uptime: r.since(r.booted), Boot: r.boot, Fault: r.fault, APISessions: len(r.conns),
 		Counters: r.counters.clone(),
@@ -158,7 +164,8 @@ func (r *Router) state() State {
 		Active: rows(r.tables[menuActive], func(it *item, v map[string]string) Active {
 			return Active{
 				ID: it.ref(), SessionID: v["session-id"], Name: v["name"], CallerID: v["caller-id"], Address: v["address"],
-				Radius: it.session.radius, Uptime: r.since(it.session.start), Rate: it.session.rate,
+				Radius: it.session.radius, Uptime: r.since(it.session.start),
+				Rate: it.session.rate(static), AddressList: strings.Join(lists[v["address"]], ","),
 			}
 		}),
 		Queues: rows(r.tables[menuQueue], func(it *item, v map[string]string) Queue {
@@ -180,6 +187,47 @@ func (r *Router) state() State {
 	}
 	slices.SortFunc(st.Customers, func(a, b Customer) int { return cmp.Compare(a.Name, b.Name) })
 	return st
+}
+
+// limits returns the max-limit of the static queues by their targets. Of several with one target the first counts, as it
+// does on the way of a packet.
+func (r *Router) limits() map[string]string {
+	limits := make(map[string]string)
+	for _, it := range r.tables[menuQueue].items {
+		if it.dynamic || it.values["disabled"] == "true" {
+			continue
+		}
+		for target := range strings.SplitSeq(it.values["target"], ",") {
+			if _, limited := limits[target]; !limited {
+				limits[target] = it.values["max-limit"]
+			}
+		}
+	}
+	return limits
+}
+
+// lists returns the names of the address lists by the single addresses in them.
+func (r *Router) lists() map[string][]string {
+	lists := make(map[string][]string)
+	for _, it := range r.tables[menuAddressList].items {
+		address, list := it.values["address"], it.values["list"]
+		if it.values["disabled"] != "true" && !slices.Contains(lists[address], list) {
+			lists[address] = append(lists[address], list)
+		}
+	}
+	return lists
+}
+
+// rate is that of the queue which limits the session.
+func (s *session) rate(static map[string]string) string {
+	limit := static[netip.PrefixFrom(s.address, s.address.BitLen()).String()]
+	if s.queue != nil {
+		limit = s.queue.values["max-limit"]
+	}
+	if limit == "" || limit == "0/0" {
+		return ""
+	}
+	return rateLimit{max: limit}.short()
 }
 
 func rows[T any](t *table, row func(it *item, values map[string]string) T) []T {
