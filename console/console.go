@@ -40,6 +40,8 @@ type Config struct {
 	Region   string // for phone numbers, ISO 3166-1 alpha-2
 	Currency string // ISO 4217
 	Log      *slog.Logger
+	Checker  Checker
+	Registry SourceRegistry
 }
 
 // Service is safe for concurrent use.
@@ -56,6 +58,30 @@ type FieldError struct {
 
 func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
 
+// NotFoundError says that there is no such thing.
+type NotFoundError struct{ What string }
+
+func (e *NotFoundError) Error() string { return "there is no " + e.What }
+
+func missing(format string, args ...any) error { return &NotFoundError{fmt.Sprintf(format, args...)} }
+
+// ConflictError says that the state of things forbids it, and with which field that has to do, if with any.
+type ConflictError struct {
+	Field   string
+	Problem string
+}
+
+func (e *ConflictError) Error() string { return e.Problem }
+
+func conflict(field, format string, args ...any) error {
+	return &ConflictError{Field: field, Problem: fmt.Sprintf(format, args...)}
+}
+
+// StaleError says that somebody else changed what the caller has seen.
+type StaleError struct{ Problem string }
+
+func (e *StaleError) Error() string { return e.Problem }
+
 func bad(field, format string, args ...any) error {
 	return &FieldError{Field: field, Problem: fmt.Sprintf(format, args...)}
 }
@@ -69,6 +95,17 @@ func checkLine(field, text string, least, most int) error {
 		return bad(field, "has %d characters, and may have %d", n, most)
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
 		return bad(field, "must be one line of text")
+	}
+	return nil
+}
+
+// checkText checks text of several lines.
+func checkText(field, text string, least, most int) error {
+	switch n := utf8.RuneCountInString(strings.TrimSpace(text)); {
+	case n < least || n > most:
+		return bad(field, "must have %d to %d characters", least, most)
+	case !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }):
+		return bad(field, "must be text")
 	}
 	return nil
 }

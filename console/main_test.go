@@ -27,6 +27,9 @@ func migrate(ctx context.Context, url string) error {
 
 var noon = time.Date(2026, time.March, 10, 9, 0, 0, 0, time.UTC) // 12:00 in Nairobi
 
+// clerk is who asks for things in these tests.
+var clerk = console.By{Actor: "staff clerk", Source: "10.0.0.7"}
+
 // office is a service on a database of its own, at noon.
 type office struct {
 	*console.Service
@@ -35,6 +38,7 @@ type office struct {
 	keys  *seal.Ring
 	clock *clock.Manual
 	rung  *ringer
+	seen  int // lines of the audit log that were looked at
 }
 
 func setup(t *testing.T) *office {
@@ -61,7 +65,7 @@ func open(t *testing.T) *office {
 	t.Helper()
 	o := setup(t)
 	o.furnish()
-	if _, err := o.AddSubscriber(t.Context(), jane()); err != nil {
+	if _, err := o.AddSubscriber(t.Context(), clerk, jane()); err != nil {
 		t.Fatal(err)
 	}
 	return o
@@ -70,10 +74,10 @@ func open(t *testing.T) *office {
 // furnish adds a plan and a router.
 func (o *office) furnish() {
 	o.t.Helper()
-	if _, err := o.AddPlan(o.t.Context(), home()); err != nil {
+	if _, err := o.AddPlan(o.t.Context(), clerk, home()); err != nil {
 		o.t.Fatal(err)
 	}
-	if _, err := o.AddRouter(o.t.Context(), kilimani()); err != nil {
+	if _, err := o.AddRouter(o.t.Context(), clerk, kilimani()); err != nil {
 		o.t.Fatal(err)
 	}
 }
@@ -93,9 +97,11 @@ func newRing(t *testing.T) *seal.Ring {
 
 func home() console.NewPlan {
 	return console.NewPlan{
-		Name: "Home 10", Rate: "5M/10M", Duration: account.Duration{Count: 1, Unit: account.Months}, Price: "1500",
+		Name: "Home 10", Rate: "5M/10M", Duration: console.Duration{Count: 1, Unit: account.Months}, Price: shillings("1500"),
 	}
 }
+
+func shillings(amount string) console.Money { return console.Money{Amount: amount, Currency: "KES"} }
 
 func kilimani() console.NewRouter {
 	return console.NewRouter{

@@ -2,7 +2,6 @@ package console
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"time"
@@ -13,117 +12,70 @@ import (
 	"qserve/db"
 )
 
-// Profile is one subscriber as staff see it.
-type Profile struct {
-	Subscriber db.Subscriber
-	Router     string
-	Facts      account.Account
-	Status     account.Status
-	Sessions   []db.Session
-	Payments   []db.Payment
-	Activity   []db.Activity
-	Provision  db.ProvisionOfRow
-}
+// silentIntervals is after how many intervals without accounting, and without a list of the router's sessions, a session
+// is no longer taken to run. One interim record may be lost (RFC 2866 §4.1: UDP), and the next one late.
+const silentIntervals = 3
 
-// historyLength is how many payments and lines of activity a profile carries.
-const historyLength = 50
-
-// Profile returns a subscriber by account number, however it is typed.
-func (s *Service) Profile(ctx context.Context, number string) (Profile, error) {
-	q := db.New(s.Pool)
-	row, err := q.SubscriberByKey(ctx, account.NormalizeReference(number))
+// Subscriber returns the profile of a subscriber, by account number as anyone types it or else by id. What is not there
+// is a [*NotFoundError].
+func (s *Service) Subscriber(ctx context.Context, ref string) (SubscriberView, error) {
+	id, _ := parseID(ref)
+	row, err := db.New(s.Pool).FindOne(ctx, db.FindOneParams{AccountKey: account.NormalizeReference(ref), ID: id})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return Profile{}, bad("account", "there is no account %q", number)
+		return SubscriberView{}, missing("account %.40q", ref)
 	}
 	if err != nil {
-		return Profile{}, fmt.Errorf("read account %q: %w", number, err)
+		return SubscriberView{}, fmt.Errorf("read account %.40q: %w", ref, err)
 	}
-	p := Profile{Subscriber: row.Subscriber, Router: row.RouterName, Facts: db.Facts(row.Subscriber, row.Plan)}
-	p.Status = p.Facts.Status(s.Clock.Now())
-	id := row.Subscriber.ID
-	where := db.OpenSessionsParams{RouterID: row.Subscriber.RouterID, Username: row.Subscriber.Username}
-	if p.Sessions, err = q.OpenSessions(ctx, where); err != nil {
-		return Profile{}, fmt.Errorf("read the sessions of %q: %w", number, err)
-	}
-	if p.Payments, err = q.PaymentsOf(ctx, db.PaymentsOfParams{SubscriberID: &id, Most: historyLength}); err != nil {
-		return Profile{}, fmt.Errorf("read the payments of %q: %w", number, err)
-	}
-	if p.Activity, err = q.ActivityOf(ctx, db.ActivityOfParams{SubscriberID: id, Most: historyLength}); err != nil {
-		return Profile{}, fmt.Errorf("read the activity of %q: %w", number, err)
-	}
-	if p.Provision, err = q.ProvisionOf(ctx, db.ProvisionOfParams(where)); err != nil {
-		return Profile{}, fmt.Errorf("read what %s should hold for %q: %w", row.RouterName, number, err)
-	}
-	return p, nil
+	now := s.Clock.Now()
+	view := viewSubscriber(row.Subscriber, row.Plan, row.Router, row.NextPlan, now)
+	view.Connection, view.Confirmed = viewConnection(row, now), &row.Confirmed
+	return view, nil
 }
 
-// Command stores an action on an account, rings for it, and returns its id. The workers apply it, or refuse it with a
-// reason that the action then carries.
-func (s *Service) Command(ctx context.Context, number, kind string, arguments any, actor string) (int64, error) {
-	q := db.New(s.Pool)
-	row, err := q.SubscriberByKey(ctx, account.NormalizeReference(number))
-	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, bad("account", "there is no account %q", number)
+// viewSubscriber shows a subscriber at now. nextPlan is empty when none is scheduled.
+func viewSubscriber(row db.Subscriber, plan, router, nextPlan string, now time.Time) SubscriberView {
+	facts := db.Facts(row, db.Plan{}, nil)
+	view := SubscriberView{
+		ID: row.ID, Account: row.Account, Name: row.Name, Phone: row.Phone, Email: row.Email, Address: row.Address,
+		Username: row.Username, FixedIP: facts.Address, Plan: plan, Router: router, Status: string(facts.Status(now)),
+		ExpiresAt: utc(row.ExpiresAt), Remaining: int64(facts.Remaining(now) / time.Second), GraceUntil: utc(row.GraceUntil),
+		NextPlanAt: utc(row.NextPlanAt), Balance: viewMoney(facts.Balance), Revision: row.Revision,
 	}
-	if err != nil {
-		return 0, fmt.Errorf("read account %q: %w", number, err)
+	if nextPlan != "" {
+		view.NextPlan = &nextPlan
 	}
-	args, err := json.Marshal(arguments)
-	if err != nil {
-		return 0, fmt.Errorf("write the arguments of %s: %w", kind, err)
-	}
-	id, err := q.InsertAction(ctx, db.InsertActionParams{
-		Kind: kind, SubscriberID: row.Subscriber.ID, Actor: actor, Arguments: args, State: "accepted",
-		AcceptedAt: s.Clock.Now(),
-	})
-	if err != nil {
-		err = taken(err, map[string]error{"actions_kind_check": bad("kind", "there is no command %q", kind)})
-		return 0, fmt.Errorf("store the action %s on %q: %w", kind, number, err)
-	}
-	s.Ring.RingAction(ctx, id, kind)
-	return id, nil
-}
-
-// ActionView is an action and how far its routers are.
-type ActionView struct {
-	db.Action
-	Routers []db.ActionRoutersRow
-}
-
-// Action returns an action by its id.
-func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
-	q := db.New(s.Pool)
-	row, err := q.ActionByID(ctx, id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return ActionView{}, bad("action", "there is no action %d", id)
-	}
-	if err != nil {
-		return ActionView{}, fmt.Errorf("read action %d: %w", id, err)
-	}
-	routers, err := q.ActionRouters(ctx, id)
-	if err != nil {
-		return ActionView{}, fmt.Errorf("read the routers of action %d: %w", id, err)
-	}
-	return ActionView{Action: row, Routers: routers}, nil
-}
-
-// pollEvery is how often Follow looks: a person is waiting, and the look is one index access.
-const pollEvery = 50 * time.Millisecond
-
-// Follow waits until an action is confirmed or refused, or ctx ends, and returns it as it was last seen.
-func (s *Service) Follow(ctx context.Context, id int64) (ActionView, error) {
-	var seen ActionView
-	for {
-		view, err := s.Action(ctx, id)
-		if err != nil && ctx.Err() != nil && seen.ID != 0 {
-			return seen, nil
-		}
-		seen = view
-		if err != nil || view.State == "confirmed" || view.State == "refused" {
-			return view, err
-		}
-		if s.Clock.WaitUntil(ctx, s.Clock.Now().Add(pollEvery)) != nil {
-			return view, nil
+	if facts.Suspension != nil {
+		view.Suspension = &SuspensionView{
+			Category: string(facts.Suspension.Category), Reason: facts.Suspension.Reason, Since: facts.Suspension.Since,
+			ClockStoppedAt: utc(row.ClockStoppedAt),
 		}
 	}
+	return view
+}
+
+// viewConnection shows what is known of a connection. A router is heard of it by a record of the session, or by a list of
+// all sessions: one in which it is missing ends it.
+func viewConnection(row db.FindOneRow, now time.Time) *ConnectionView {
+	var heard time.Time
+	if row.SessionsAt != nil {
+		heard = *row.SessionsAt
+	}
+	if row.SessionSeen.After(heard) {
+		heard = row.SessionSeen
+	}
+	view := &ConnectionView{AsOf: moment(heard)}
+	if row.SessionID == "" {
+		return view
+	}
+	view.LastSeen = moment(row.SessionSeen)
+	silent := now.Sub(heard) > silentIntervals*time.Duration(row.InterimSeconds)*time.Second
+	if row.SessionEnded != nil || silent {
+		return view
+	}
+	view.Online, view.SessionID, view.Since, view.Rate = true, row.SessionID, moment(row.SessionSince), row.SessionRate
+	if row.SessionAddress != nil {
+		view.Address = row.SessionAddress.String()
+	}
+	return view
 }

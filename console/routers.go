@@ -2,195 +2,194 @@ package console
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"net"
-	"net/netip"
-	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"qserve/db"
 )
 
-// NewRouter is a MikroTik router as its operator describes it.
-type NewRouter struct {
-	Name string
-	Mode string // local or radius
-
-	APIAddress  string // host:port; required in mode local
-	APIUser     string
-	APIPassword string
-	APIPlain    bool   // speak the clear-text protocol of port 8728
-	APIPin      string // SHA-256 of the router's certificate, hex; colons are tolerated
-	APICAPEM    string
-
-	RadiusSecret            string // mode radius
-	NASAddress              string // where its RADIUS requests come from; default: the host of APIAddress or CoAAddress
-	CoAAddress              string // host:port of /radius incoming; default: that host, port 3799
-	CoAMessageAuthenticator bool
-	CoAEventTimestamp       bool
-
-	LocalAddress string // the router's end of every tunnel
-	Pool         string // default address pool
-	Interim      int    // accounting interval in seconds; 0: 300
+// Checker looks at a router itself: what it says about itself, and what is wrong with its set-up. A router that does not
+// answer is a report too.
+type Checker interface {
+	CheckRouter(ctx context.Context, row db.Router) (RouterReport, error)
 }
 
-// AddRouter stores a router, with its secrets sealed. Its errors are [*FieldError] where the input is wrong.
-func (s *Service) AddRouter(ctx context.Context, r NewRouter) (db.Router, error) {
-	params, err := checkRouter(r)
-	if err != nil {
-		return db.Router{}, err
-	}
-	q := db.New(s.Pool)
-	if params.ID, err = q.NextRouterID(ctx); err != nil {
-		return db.Router{}, fmt.Errorf("number router: %w", err)
-	}
-	if r.APIPassword != "" {
-		params.APIPasswordSealed, err = s.Keys.Seal([]byte(r.APIPassword), db.RouterAPIPasswordRow(params.ID))
-		if err != nil {
-			return db.Router{}, fmt.Errorf("seal the API password: %w", err)
-		}
-	}
-	if r.RadiusSecret != "" {
-		params.RadiusSecretSealed, err = s.Keys.Seal([]byte(r.RadiusSecret), db.RouterRadiusSecretRow(params.ID))
-		if err != nil {
-			return db.Router{}, fmt.Errorf("seal the RADIUS secret: %w", err)
-		}
-	}
-	row, err := q.CreateRouter(ctx, params)
-	if err != nil {
-		err = taken(err, map[string]error{
-			"routers_name_key":        bad("name", "there is a router %q already", r.Name),
-			"routers_nas_address_key": bad("nas-address", "another router sends its RADIUS requests from %s", r.NASAddress),
-		})
-		return db.Router{}, fmt.Errorf("add router: %w", err)
-	}
-	return row, nil
+// RouterReport is what a router said when it was looked at.
+type RouterReport struct {
+	Reachable bool     `json:"reachable"`
+	Identity  string   `json:"identity,omitempty" example:"ngong-1"`
+	Version   string   `json:"version,omitempty" example:"7.18.2 (stable)"`
+	Uptime    string   `json:"uptime,omitempty" example:"3w2d4h"`
+	Problems  []string `json:"problems" doc:"Sentences for the operator, each with what to type on the router; empty when nothing was found."`
 }
 
-func checkRouter(r NewRouter) (db.CreateRouterParams, error) {
-	none := db.CreateRouterParams{}
-	r.Name = strings.TrimSpace(r.Name)
-	if err := checkLine("name", r.Name, 1, 100); err != nil {
-		return none, err
-	}
-	if r.Mode != "local" && r.Mode != "radius" {
-		return none, bad("mode", "must be local or radius, not %q", r.Mode)
-	}
-	p := db.CreateRouterParams{
-		Name: r.Name, Mode: r.Mode, APIAddress: r.APIAddress, APIUser: r.APIUser, APIPlain: r.APIPlain,
-		CoaMessageAuthenticator: r.CoAMessageAuthenticator, CoaEventTimestamp: r.CoAEventTimestamp,
-		LocalAddress: r.LocalAddress, Pool: r.Pool, InterimSeconds: 300,
-	}
-	if r.Interim != 0 {
-		if r.Interim < 60 || r.Interim > 86400 {
-			return none, bad("interim", "must be 60 to 86400 seconds")
-		}
-		p.InterimSeconds = int32(r.Interim)
-	}
-	if err := checkLine("pool", r.Pool, 0, 100); err != nil {
-		return none, err
-	}
-	if err := checkAPI(r, &p); err != nil {
-		return none, err
-	}
-	if r.LocalAddress != "" {
-		if _, err := netip.ParseAddr(r.LocalAddress); err != nil {
-			return none, bad("local-address", "%q is not an IP address", r.LocalAddress)
-		}
-	}
-	if r.Mode == "radius" {
-		if err := checkRadius(r, &p); err != nil {
-			return none, err
-		}
-	}
-	return p, nil
+// RouterView is one router and its health. It says whether secrets are set, and never which.
+type RouterView struct {
+	Name                    string     `json:"name" example:"Ngong"`
+	Mode                    string     `json:"mode" enum:"local,radius" doc:"local: PPP secrets on the router. radius: the router asks Qserve."`
+	APIAddress              string     `json:"api_address" example:"10.9.0.2:8729" doc:"Of the RouterOS API; empty when it is not used."`
+	APIUser                 string     `json:"api_user" example:"qserve"`
+	APIPasswordSet          bool       `json:"api_password_set"`
+	APIPlain                bool       `json:"api_plain" doc:"Clear text (port 8728)."`
+	APIPin                  string     `json:"api_pin" doc:"SHA-256 of the router's certificate, hexadecimal."`
+	APICA                   string     `json:"api_ca" doc:"Certificate of the authority that signed the router's, PEM."`
+	NASAddress              string     `json:"nas_address" example:"10.9.0.2" doc:"Where its RADIUS requests come from."`
+	CoAAddress              string     `json:"coa_address" example:"10.9.0.2:3799"`
+	RadiusSecretSet         bool       `json:"radius_secret_set"`
+	CoAMessageAuthenticator bool       `json:"coa_message_authenticator"`
+	CoAEventTimestamp       bool       `json:"coa_event_timestamp"`
+	LocalAddress            string     `json:"local_address" example:"100.64.8.1" doc:"The router's end of every tunnel."`
+	Pool                    string     `json:"pool" doc:"Default address pool on the router."`
+	InterimSeconds          int        `json:"interim_seconds" example:"300" doc:"Between two accounting records of a session."`
+	Reachable               bool       `json:"reachable" doc:"Whether it answered when it was last needed."`
+	LastContactAt           *time.Time `json:"last_contact_at"`
+	LastError               string     `json:"last_error,omitempty"`
+	NextTryAt               *time.Time `json:"next_try_at,omitempty" doc:"When it is tried again by itself."`
+	Unconfirmed             int64      `json:"unconfirmed" doc:"User names whose wanted state it has not confirmed yet."`
+	Oldest                  *time.Time `json:"oldest,omitempty" doc:"Since when the oldest of them waits."`
+	Subscribers             int64      `json:"subscribers"`
+	Online                  int64      `json:"online" doc:"Running sessions, as far as is known."`
 }
 
-func checkAPI(r NewRouter, p *db.CreateRouterParams) error {
-	if r.APIAddress == "" {
-		if r.Mode == "local" {
-			return bad("api", "mode local writes through the RouterOS API; give its host:port, for example 10.9.0.2:8729")
-		}
-		return nil
+func viewRouter(row db.ListRoutersRow) RouterView {
+	r := row.Router
+	v := RouterView{
+		Name: r.Name, Mode: r.Mode, APIAddress: r.APIAddress, APIUser: r.APIUser, APIPasswordSet: r.APIPasswordSealed != nil,
+		APIPlain: r.APIPlain, APIPin: hex.EncodeToString(r.APIPinSha256), CoAAddress: r.CoaAddress,
+		RadiusSecretSet: r.RadiusSecretSealed != nil, CoAMessageAuthenticator: r.CoaMessageAuthenticator,
+		CoAEventTimestamp: r.CoaEventTimestamp, LocalAddress: r.LocalAddress, Pool: r.Pool, InterimSeconds: int(r.InterimSeconds),
+		Reachable: r.LastContactAt != nil && !r.Unreachable, LastContactAt: utc(r.LastContactAt), LastError: r.LastError,
+		NextTryAt: utc(r.NextTryAt), Unconfirmed: row.Unconfirmed, Subscribers: row.Subscribers, Online: row.Online,
 	}
-	if !hostPort(r.APIAddress) {
-		return bad("api", "%q is not host:port, for example 10.9.0.2:8729", r.APIAddress)
+	if r.APICaPem != nil {
+		v.APICA = *r.APICaPem
 	}
-	if err := checkLine("api-user", r.APIUser, 1, 100); err != nil {
-		return err
+	if r.NASAddress != nil {
+		v.NASAddress = r.NASAddress.String()
 	}
-	if r.APIPassword == "" {
-		return bad("api-password", "the API needs a user with a password")
+	if !row.Oldest.IsZero() {
+		v.Oldest = utc(&row.Oldest)
 	}
-	if r.APIPin != "" {
-		pin, err := hex.DecodeString(strings.ReplaceAll(r.APIPin, ":", ""))
-		if err != nil || len(pin) != 32 {
-			return bad("api-pin", "is not a SHA-256 fingerprint of 64 hexadecimal digits")
-		}
-		p.APIPinSha256 = pin
-	}
-	if r.APICAPEM != "" {
-		if !x509.NewCertPool().AppendCertsFromPEM([]byte(r.APICAPEM)) {
-			return bad("api-ca", "holds no certificate in PEM")
-		}
-		p.APICaPem = &r.APICAPEM
-	}
-	if !r.APIPlain && r.APIPin == "" && r.APICAPEM == "" {
-		return bad("api-pin", "TLS needs the router's certificate fingerprint or its CA; clear text must be asked for (api-plain)")
-	}
-	return nil
-}
-
-func checkRadius(r NewRouter, p *db.CreateRouterParams) error {
-	if len(r.RadiusSecret) < 8 {
-		return bad("radius-secret", "must have at least 8 characters")
-	}
-	host := ""
-	for _, address := range []string{r.CoAAddress, r.APIAddress} {
-		if h, _, err := net.SplitHostPort(address); err == nil && host == "" {
-			host = h
-		}
-	}
-	if r.NASAddress == "" {
-		r.NASAddress = host
-	}
-	nas, err := netip.ParseAddr(r.NASAddress)
-	if err != nil {
-		return bad("nas-address", "give the IP address that the router sends its RADIUS requests from")
-	}
-	nas = nas.Unmap()
-	p.NASAddress = &nas
-	p.CoaAddress = r.CoAAddress
-	if p.CoaAddress == "" {
-		p.CoaAddress = net.JoinHostPort(r.NASAddress, "3799")
-	}
-	if !hostPort(p.CoaAddress) {
-		return bad("coa", "%q is not host:port, for example 10.9.0.2:3799", r.CoAAddress)
-	}
-	return nil
+	return v
 }
 
 // Routers lists the routers with their health.
-func (s *Service) Routers(ctx context.Context) ([]db.ListRoutersRow, error) {
-	rows, err := db.New(s.Pool).ListRouters(ctx)
+func (s *Service) Routers(ctx context.Context) ([]RouterView, error) {
+	rows, err := db.New(s.Pool).ListRouters(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("list routers: %w", err)
 	}
-	return rows, nil
+	views := make([]RouterView, len(rows))
+	for i, row := range rows {
+		views[i] = viewRouter(row)
+	}
+	return views, nil
 }
 
-// Router returns one router by its name.
-func (s *Service) Router(ctx context.Context, name string) (db.Router, error) {
+// Router returns one router by its name. Its error is a [*NotFoundError] when there is none.
+func (s *Service) Router(ctx context.Context, name string) (RouterView, error) {
+	return readRouter(ctx, db.New(s.Pool), name)
+}
+
+func readRouter(ctx context.Context, q *db.Queries, name string) (RouterView, error) {
+	rows, err := q.ListRouters(ctx, &name)
+	if err != nil {
+		return RouterView{}, fmt.Errorf("read router %q: %w", name, err)
+	}
+	if len(rows) == 0 {
+		return RouterView{}, missing("router %q", name)
+	}
+	return viewRouter(rows[0]), nil
+}
+
+// CheckRouter looks at a router itself, which takes as long as the router does. Its error is a [*NotFoundError] when
+// there is none; a router that does not answer is a report that says so.
+func (s *Service) CheckRouter(ctx context.Context, name string) (RouterReport, error) {
 	row, err := db.New(s.Pool).RouterByName(ctx, name)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return db.Router{}, bad("router", "there is no router %q", name)
+		return RouterReport{}, missing("router %q", name)
 	}
 	if err != nil {
-		return db.Router{}, fmt.Errorf("read router %q: %w", name, err)
+		return RouterReport{}, fmt.Errorf("read router %q: %w", name, err)
+	}
+	report, err := s.Checker.CheckRouter(ctx, row)
+	if err != nil {
+		return RouterReport{}, fmt.Errorf("check router %q: %w", name, err)
+	}
+	return report, nil
+}
+
+// lockRouter locks a router against other changes.
+func lockRouter(ctx context.Context, q *db.Queries, name string) (db.Router, error) {
+	row, err := q.LockRouter(ctx, name)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return db.Router{}, missing("router %q", name)
+	}
+	if err != nil {
+		return db.Router{}, fmt.Errorf("lock router %q: %w", name, err)
 	}
 	return row, nil
+}
+
+// TryRouterNow makes the workers try a router at once that they would leave alone for a while, because somebody has just
+// repaired it. Its error is a [*NotFoundError] when there is none.
+func (s *Service) TryRouterNow(ctx context.Context, by By, name string) (RouterView, error) {
+	var view RouterView
+	var id int64
+	err := db.InTx(ctx, s.Pool, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := lockRouter(ctx, q, name)
+		if err != nil {
+			return err
+		}
+		id = row.ID
+		if _, err := q.RouterMayBeTriedNow(ctx, id); err != nil {
+			return err
+		}
+		if err := q.RouterProvisionsMayBeTriedNow(ctx, id); err != nil {
+			return err
+		}
+		if view, err = readRouter(ctx, q, name); err != nil {
+			return err
+		}
+		return note(ctx, q, by, s.Clock.Now(), "router-retry", "router "+name, "Router "+name+" is to be tried at once", nil, nil)
+	})
+	if err != nil {
+		return RouterView{}, fmt.Errorf("try router again: %w", err)
+	}
+	s.Ring.RingRouter(ctx, id)
+	return view, nil
+}
+
+// RemoveRouter takes a router out of use. Its errors are [*NotFoundError], and [*ConflictError] while subscribers are on
+// it, or while it has not confirmed everything: credentials would be left behind on it.
+func (s *Service) RemoveRouter(ctx context.Context, by By, name string) error {
+	err := db.InTx(ctx, s.Pool, func(_ pgx.Tx, q *db.Queries) error {
+		row, err := lockRouter(ctx, q, name)
+		if err != nil {
+			return err
+		}
+		holds, err := q.RouterHolds(ctx, row.ID)
+		switch {
+		case err != nil:
+			return fmt.Errorf("look what is on router %q: %w", name, err)
+		case holds.Subscribers > 0:
+			return conflict("", "%d subscribers are on %s; give them another router first, or delete them", holds.Subscribers, name)
+		case holds.Unconfirmed > 0:
+			return conflict("", "%s has not confirmed yet that %d user names are gone from it; "+
+				"it can be removed once it has, which happens by itself when it answers", name, holds.Unconfirmed)
+		}
+		now := s.Clock.Now()
+		if err := q.ArchiveRouter(ctx, db.ArchiveRouterParams{ID: row.ID, Now: now}); err != nil {
+			return err
+		}
+		return note(ctx, q, by, now, "router-remove", "router "+name, "Router "+name+" removed", nil, nil)
+	})
+	if err != nil {
+		return fmt.Errorf("remove router: %w", err)
+	}
+	return nil
 }

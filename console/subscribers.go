@@ -19,18 +19,17 @@ import (
 
 // NewSubscriber is a customer to be connected.
 type NewSubscriber struct {
-	Account  string // account number, unique whatever its spaces, dashes and case
-	Name     string
-	Phone    string // as anyone types it; may be empty
-	Email    string
-	Address  string
-	Router   string // its name
-	Username string // PPPoE; default: the account number in lower case
-	Password string // PPPoE; empty: one is made
-	FixedIP  string // empty: from the router's pool
-	Plan     string // its name
-	// PaidUntil is set for a customer who is taken over from another system.
-	PaidUntil time.Time
+	Account   string    `json:"account" example:"ACC-0042" doc:"Account number, unique whatever its spaces, dashes and case."`
+	Name      string    `json:"name" example:"Amina Wanjiru"`
+	Phone     string    `json:"phone,omitempty" required:"false" example:"0712 345 678" doc:"As anyone types it."`
+	Email     string    `json:"email,omitempty" required:"false" example:"amina@example.com"`
+	Address   string    `json:"address,omitempty" required:"false" example:"Ngong Road 12" doc:"Where the line is."`
+	Router    string    `json:"router" example:"Ngong" doc:"Name of the router."`
+	Plan      string    `json:"plan" example:"Home 10" doc:"Name of the plan."`
+	Username  string    `json:"username,omitempty" required:"false" example:"acc-0042" doc:"PPPoE user name; absent: the account number in lower case."`
+	Password  string    `json:"password,omitempty" required:"false" doc:"PPPoE password; absent: one is made, and told once."`
+	FixedIP   string    `json:"fixed_ip,omitempty" required:"false" example:"100.64.8.10" doc:"Fixed IPv4 address; absent: from the pool of the router."`
+	PaidUntil time.Time `json:"paid_until,omitzero" required:"false" doc:"End of the paid time of a customer who is taken over from another system."`
 }
 
 // usernames are the PPPoE names that every part of a RouterOS installation carries unharmed.
@@ -44,7 +43,7 @@ type AddedSubscriber struct {
 }
 
 // AddSubscriber stores a customer. Its errors are [*FieldError] where the input is wrong.
-func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubscriber, error) {
+func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (AddedSubscriber, error) {
 	params, err := s.checkSubscriber(&n)
 	if err != nil {
 		return AddedSubscriber{}, err
@@ -59,7 +58,7 @@ func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubs
 			return fmt.Errorf("read plan %q: %w", n.Plan, err)
 		}
 		router, err := q.RouterByName(ctx, n.Router)
-		if errors.Is(err, pgx.ErrNoRows) {
+		if errors.Is(err, pgx.ErrNoRows) || (err == nil && router.ArchivedAt != nil) {
 			return bad("router", "there is no router %q", n.Router)
 		}
 		if err != nil {
@@ -75,9 +74,10 @@ func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubs
 		}
 		if _, err := q.CreateSubscriber(ctx, params); err != nil {
 			return fmt.Errorf("add subscriber: %w", taken(err, map[string]error{
-				"subscribers_account_key":            bad("account", "there is an account %q already", n.Account),
-				"subscribers_account_key_key":        bad("account", "there is an account like %q already", n.Account),
-				"subscribers_router_id_username_key": bad("username", "somebody on %s has the PPPoE name %q", n.Router, n.Username),
+				"subscribers_account_key":            conflict("account", "there is an account %q already", n.Account),
+				"subscribers_account_key_key":        conflict("account", "there is an account like %q already", n.Account),
+				"subscribers_fixed_address":          conflict("fixed_ip", "somebody on %s has the address %s", n.Router, n.FixedIP),
+				"subscribers_router_id_username_key": conflict("username", "somebody on %s has the PPPoE name %q", n.Router, n.Username),
 			}))
 		}
 		locked, err := db.LockAccountFacts(ctx, q, params.ID)
@@ -85,18 +85,18 @@ func (s *Service) AddSubscriber(ctx context.Context, n NewSubscriber) (AddedSubs
 			return err
 		}
 		now := s.Clock.Now()
-		change, err := account.Apply(locked.Account, account.Open{PaidUntil: n.PaidUntil}, now, s.Zone)
+		change, err := account.Apply(locked, account.Open{PaidUntil: n.PaidUntil}, now, s.Zone)
 		if err != nil {
 			return err
 		}
-		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "create", Actor: "staff", AcceptedAt: now}, now)
+		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "create", Actor: by.Actor, Source: by.Source, AcceptedAt: now}, now)
 		return err
 	})
 	if err != nil {
 		return AddedSubscriber{}, err
 	}
-	if saved.RouterID != 0 {
-		s.Ring.RingRouter(ctx, saved.RouterID)
+	for _, router := range saved.Routers {
+		s.Ring.RingRouter(ctx, router)
 	}
 	s.Ring.RingDue(ctx, saved.SubscriberID, saved.DueAt, s.Clock.Now())
 	return AddedSubscriber{Saved: saved, Password: n.Password}, nil
@@ -128,8 +128,8 @@ func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, 
 	if n.Password == "" {
 		n.Password = rand.Text()[:12]
 	}
-	if len(n.Password) < 4 || len(n.Password) > 64 || strings.ContainsAny(n.Password, "\x00\r\n") {
-		return none, bad("password", "must have 4 to 64 characters on one line")
+	if err := checkPassword(n.Password); err != nil {
+		return none, err
 	}
 	p := db.CreateSubscriberParams{
 		Account: n.Account, Name: n.Name, Email: n.Email, Address: n.Address, Username: n.Username,
@@ -144,7 +144,7 @@ func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, 
 	if n.FixedIP != "" {
 		ip, err := netip.ParseAddr(n.FixedIP)
 		if err != nil || !ip.Is4() {
-			return none, bad("fixed-ip", "%q is not an IPv4 address", n.FixedIP)
+			return none, bad("fixed_ip", "%q is not an IPv4 address", n.FixedIP)
 		}
 		p.FixedAddress = &ip
 	}

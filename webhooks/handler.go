@@ -15,6 +15,7 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"qserve/db"
+	"qserve/internal/peer"
 )
 
 const (
@@ -88,7 +89,7 @@ func (in *Intake) receive(w http.ResponseWriter, r *http.Request, now time.Time)
 		res.outcome, res.answer = "empty", answerEmpty
 		return res
 	}
-	request := Request{Call: c.path, Header: r.Header, Body: body, ReceivedAt: now, Peer: peer(r, in.proxies)}
+	request := Request{Call: c.path, Header: r.Header, Body: body, ReceivedAt: now, Peer: peer.Of(r, in.proxies)}
 	if err := in.verify(r, p, request, source); err != nil {
 		res.outcome, res.answer = in.refuse(r.Context(), source, request, err), answerRefused
 		return res

@@ -8,7 +8,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/pgxpool"
 
 	"qserve/db"
 	"qserve/internal/seal"
@@ -31,11 +30,20 @@ type Registered struct {
 	Secret string
 }
 
-// ErrNameTaken means that there is a source of that name already.
-var ErrNameTaken = errors.New("there is a payment source of that name already")
+// Errors of registering sources and rotating their secrets.
+var (
+	ErrNameTaken = errors.New("there is a payment source of that name already")
+	// ErrNoSecret: sources of that kind have none.
+	ErrNoSecret = errors.New("its provider signs nothing, so it has no secret")
+)
+
+// Beginner begins transactions: a pool, or a transaction to be part of.
+type Beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
 
 // Register checks and stores a payment source with a fresh token, and its secret, both sealed.
-func Register(ctx context.Context, pool *pgxpool.Pool, keys *seal.Ring, n NewSource, now time.Time) (Registered, error) {
+func Register(ctx context.Context, in Beginner, keys *seal.Ring, n NewSource, now time.Time) (Registered, error) {
 	if n.Secret == "" {
 		n.Secret = NewSecret(n.Kind)
 	}
@@ -43,7 +51,8 @@ func Register(ctx context.Context, pool *pgxpool.Pool, keys *seal.Ring, n NewSou
 		return Registered{}, err
 	}
 	done := Registered{Token: NewToken(), Secret: n.Secret}
-	err := db.InTx(ctx, pool, func(_ pgx.Tx, q *db.Queries) error {
+	err := pgx.BeginFunc(ctx, in, func(tx pgx.Tx) error {
+		q := db.New(tx)
 		id, err := q.NextSourceID(ctx)
 		if err != nil {
 			return fmt.Errorf("number payment source: %w", err)
@@ -61,8 +70,7 @@ func Register(ctx context.Context, pool *pgxpool.Pool, keys *seal.Ring, n NewSou
 		}
 		return addSecret(ctx, q, keys, id, n.Secret, now)
 	})
-	var pg *pgconn.PgError
-	if errors.As(err, &pg) && pg.ConstraintName == "payment_sources_name_key" {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.ConstraintName == "payment_sources_name_key" {
 		return Registered{}, fmt.Errorf("%q: %w", n.Name, ErrNameTaken)
 	}
 	if err != nil {
@@ -72,15 +80,16 @@ func Register(ctx context.Context, pool *pgxpool.Pool, keys *seal.Ring, n NewSou
 }
 
 // RotateSecret gives a source a new secret and returns it. The ones before stay in force for overlap, because a
-// provider's retries are still signed with them.
+// provider's retries are still signed with them. It fails with ErrNoSecret where the kind has none.
 func RotateSecret(
-	ctx context.Context, pool *pgxpool.Pool, keys *seal.Ring, source db.PaymentSource, overlap time.Duration, now time.Time,
+	ctx context.Context, in Beginner, keys *seal.Ring, source db.PaymentSource, overlap time.Duration, now time.Time,
 ) (string, error) {
 	secret := NewSecret(source.Kind)
 	if secret == "" {
-		return "", fmt.Errorf("payment source %q: a source of kind %s has no secret", source.Name, source.Kind)
+		return "", fmt.Errorf("payment source %q: %w", source.Name, ErrNoSecret)
 	}
-	err := db.InTx(ctx, pool, func(_ pgx.Tx, q *db.Queries) error {
+	err := pgx.BeginFunc(ctx, in, func(tx pgx.Tx) error {
+		q := db.New(tx)
 		older := db.EndOlderSecretsParams{SourceID: source.ID, NotAfter: now.Add(overlap)}
 		if err := q.EndOlderSecrets(ctx, older); err != nil {
 			return err

@@ -1,4 +1,5 @@
-package webhooks
+// Package peer tells where an HTTP request came from.
+package peer
 
 import (
 	"net/http"
@@ -6,10 +7,10 @@ import (
 	"strings"
 )
 
-// peer returns the address that a call came from. Anybody can write anything into X-Forwarded-For, so only the entries
+// Of returns the address that a request came from. Anybody can write anything into X-Forwarded-For, so only the entries
 // that the operator's own proxies added count: with n of them, the n-th from the right is the caller of the outermost.
 // A header with fewer entries did not pass all of them, and the connection's own address is all that is known.
-func peer(r *http.Request, proxies int) netip.Addr {
+func Of(r *http.Request, proxies int) netip.Addr {
 	direct, _ := netip.ParseAddrPort(r.RemoteAddr)
 	if proxies > 0 {
 		hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")

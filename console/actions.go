@@ -1,0 +1,228 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"qserve/account"
+	"qserve/db"
+)
+
+// Given is an action that was accepted.
+type Given struct {
+	ActionView
+	Password string `json:"password,omitempty" doc:"The PPPoE password that was made; it is not shown again."`
+}
+
+// Give stores an order on an account as an action, rings for it, and returns it. The workers apply it within moments;
+// follow it until a router has confirmed. What the rules would refuse as things are is a [*ConflictError] now, but the
+// rules look once more when it is applied, after everything that was asked for before.
+func (s *Service) Give(ctx context.Context, by By, ref string, o Order) (Given, error) {
+	q := db.New(s.Pool)
+	if repeated, ok, err := s.repeated(ctx, q, by); ok || err != nil {
+		return Given{ActionView: repeated}, err
+	}
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return Given{}, err
+	}
+	d, err := o.draft(ctx, s, q, on)
+	if err != nil {
+		return Given{}, err
+	}
+	if _, err := s.tryOut(ctx, q, on, d); err != nil {
+		return Given{}, err
+	}
+	view, err := s.accept(ctx, q, by, on.Subscriber.ID, d)
+	if err != nil {
+		return Given{}, err
+	}
+	s.Ring.RingAction(ctx, view.ID, d.kind)
+	return Given{ActionView: view, Password: d.password}, nil
+}
+
+// repeated returns the action that the same request has given before.
+func (s *Service) repeated(ctx context.Context, q *db.Queries, by By) (ActionView, bool, error) {
+	if by.RequestKey == "" {
+		return ActionView{}, false, nil
+	}
+	row, err := q.ActionOfRequest(ctx, by.RequestKey)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ActionView{}, false, nil
+	}
+	if err != nil {
+		return ActionView{}, false, fmt.Errorf("look for an earlier request: %w", err)
+	}
+	view, err := s.Action(ctx, row.ID)
+	return view, true, err
+}
+
+// accept stores an action. The caller rings once it is committed.
+func (s *Service) accept(ctx context.Context, q *db.Queries, by By, subscriber int64, d draft) (ActionView, error) {
+	arguments, err := json.Marshal(d.arguments)
+	if err != nil {
+		return ActionView{}, fmt.Errorf("write the arguments of %s: %w", d.kind, err)
+	}
+	now := s.Clock.Now()
+	id, err := q.InsertAction(ctx, db.InsertActionParams{
+		Kind: d.kind, SubscriberID: subscriber, Actor: by.Actor, Source: by.Source, RequestKey: by.RequestKey, Arguments: arguments,
+		AcceptedAt: now,
+	})
+	if errors.Is(err, pgx.ErrNoRows) {
+		view, _, err := s.repeated(ctx, q, by)
+		return view, err
+	}
+	if err != nil {
+		return ActionView{}, fmt.Errorf("store the action %s on subscriber %d: %w", d.kind, subscriber, err)
+	}
+	return ActionView{
+		ID: id, Kind: d.kind, Subscriber: &subscriber, State: "accepted", Actor: by.Actor, AcceptedAt: now.UTC(),
+		Routers: []ActionRouterView{},
+	}, nil
+}
+
+// outcome is what an order would come to.
+type outcome struct {
+	before account.Account
+	change account.Change
+}
+
+// tryOut applies a draft to the facts as they will be after everything that was asked for before, and stores nothing.
+func (s *Service) tryOut(ctx context.Context, q *db.Queries, on subscriber, d draft) (outcome, error) {
+	next, err := db.NextPlan(ctx, q, on.Subscriber)
+	if err != nil {
+		return outcome{}, err
+	}
+	now := s.Clock.Now()
+	facts := db.Facts(on.Subscriber, on.Plan, next)
+	waiting, err := q.AcceptedActions(ctx, on.Subscriber.ID)
+	if err != nil {
+		return outcome{}, fmt.Errorf("read the waiting actions of %s: %w", on.Subscriber.Account, err)
+	}
+	for _, row := range waiting {
+		if change, err := apply(ctx, q, row.Kind, row.Arguments, facts, now, s.Zone); err == nil && !change.Deleted {
+			facts = change.Account
+		}
+	}
+	if d.revision != 0 && d.revision != facts.Revision {
+		return outcome{}, &StaleError{on.Subscriber.Account + " was edited by somebody else meanwhile; read it again"}
+	}
+	arguments, err := json.Marshal(d.arguments)
+	if err != nil {
+		return outcome{}, fmt.Errorf("write the arguments of %s: %w", d.kind, err)
+	}
+	change, err := apply(ctx, q, d.kind, arguments, facts, now, s.Zone)
+	if taken, ok := errors.AsType[*db.Taken](err); ok {
+		return outcome{}, conflict(taken.Field, "%s", taken.Reason)
+	}
+	if refused, ok := errors.AsType[*account.Refused](err); ok {
+		return outcome{}, conflict("", "%s", refused.Reason)
+	}
+	return outcome{before: facts, change: change}, err
+}
+
+func apply(
+	ctx context.Context, q *db.Queries, kind string, arguments []byte, facts account.Account, now time.Time, zone *time.Location,
+) (account.Change, error) {
+	order, err := db.ReadOrder(ctx, q, kind, arguments, facts, now)
+	if err != nil {
+		return account.Change{}, err
+	}
+	return account.Apply(facts, order.Command, now, zone)
+}
+
+// Action returns an action by its id.
+func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
+	q := db.New(s.Pool)
+	row, err := q.ActionByID(ctx, id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return ActionView{}, missing("action %d", id)
+	}
+	if err != nil {
+		return ActionView{}, fmt.Errorf("read action %d: %w", id, err)
+	}
+	routers, err := q.ActionRouters(ctx, id)
+	if err != nil {
+		return ActionView{}, fmt.Errorf("read the routers of action %d: %w", id, err)
+	}
+	view := ActionView{
+		ID: row.ID, Kind: row.Kind, Subscriber: row.SubscriberID, State: row.State, Reason: row.Refusal, Actor: row.Actor,
+		AcceptedAt: row.AcceptedAt.UTC(), AppliedAt: utc(row.AppliedAt), ConfirmedAt: utc(row.ConfirmedAt),
+		Routers: []ActionRouterView{},
+	}
+	for _, r := range routers {
+		seen := ActionRouterView{Router: r.Router, Username: r.Username, Confirmed: r.Confirmed}
+		if !r.Confirmed {
+			seen.Attempts, seen.NextTryAt, seen.LastError = int(r.Attempts), utc(r.NextTryAt), r.LastError
+		}
+		view.Routers = append(view.Routers, seen)
+	}
+	return view, nil
+}
+
+// How often Watch looks: a person is waiting, and a look is two index accesses. After a while nothing is urgent.
+const (
+	lookEvery  = 50 * time.Millisecond
+	lookSlower = time.Second
+	lookSlowly = 10 * time.Second
+)
+
+// Watch tells each change of an action, beginning with how it is, until it is final, ctx ends, or tell fails.
+func (s *Service) Watch(ctx context.Context, id int64, tell func(ActionView) error) error {
+	told, begun := "", s.Clock.Now()
+	for {
+		view, err := s.Action(ctx, id)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(view)
+		if err != nil {
+			return fmt.Errorf("write action %d: %w", id, err)
+		}
+		if string(text) != told {
+			told = string(text)
+			if err := tell(view); err != nil {
+				return err
+			}
+		}
+		if view.Final() {
+			return nil
+		}
+		now, pause := s.Clock.Now(), lookEvery
+		if now.Sub(begun) > lookSlowly {
+			pause = lookSlower
+		}
+		if err := s.Clock.WaitUntil(ctx, now.Add(pause)); err != nil {
+			return err
+		}
+	}
+}
+
+// Follow waits until an action is final, or ctx ends, and returns it as it was last seen.
+func (s *Service) Follow(ctx context.Context, id int64) (ActionView, error) {
+	var seen ActionView
+	err := s.Watch(ctx, id, func(v ActionView) error { seen = v; return nil })
+	if ctx.Err() != nil && seen.ID != 0 {
+		return seen, nil
+	}
+	return seen, err
+}
+
+func parseID(text string) (int64, bool) {
+	id, err := strconv.ParseInt(text, 10, 64)
+	return id, err == nil && id > 0
+}
+
+func utc(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	u := t.UTC()
+	return &u
+}

@@ -1,0 +1,247 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"qserve/account"
+	"qserve/db"
+)
+
+// HistoryQuery says which part of an account's history is wanted. Lists come newest first.
+type HistoryQuery struct {
+	Kinds  []string // of activity; empty: all
+	Cursor string
+	Limit  int // 1 to 200; 0: 50
+}
+
+// The lists of a history, as their cursors name them.
+const (
+	listActivity = "activity"
+	listPayments = "payments"
+	listInvoices = "invoices"
+	listLedger   = "ledger"
+)
+
+// part reads where in a list a page begins and how long it is.
+func part(list, at string, limit int) (before int64, most int, err error) {
+	if most, err = pageSize(limit); err != nil {
+		return 0, 0, err
+	}
+	c, err := readCursor(at, list)
+	if err != nil {
+		return 0, 0, err
+	}
+	if c.ID == 0 {
+		c.ID = math.MaxInt64
+	}
+	return c.ID, most, nil
+}
+
+// asked is how many rows are read for a page: one more says whether there is another page.
+func asked(most int) int32 { return int32(most + 1) } //nolint:gosec // G115: at most maxPage
+
+// Activity returns what happened to an account, and what the routers answered. Its errors are [*FieldError] and
+// [*NotFoundError].
+func (s *Service) Activity(ctx context.Context, ref string, h HistoryQuery) (Page[ActivityView], error) {
+	before, most, err := part(listActivity, h.Cursor, h.Limit)
+	if err != nil {
+		return Page[ActivityView]{}, err
+	}
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return Page[ActivityView]{}, err
+	}
+	return activityPage(ctx, q, on.Subscriber.ID, h.Kinds, before, most)
+}
+
+func activityPage(ctx context.Context, q *db.Queries, subscriber int64, kinds []string, before int64, most int) (Page[ActivityView], error) {
+	rows, err := q.ActivityPage(ctx, db.ActivityPageParams{
+		SubscriberID: subscriber, Before: before, Kinds: all(kinds), Most: asked(most),
+	})
+	if err != nil {
+		return Page[ActivityView]{}, fmt.Errorf("read the activity of subscriber %d: %w", subscriber, err)
+	}
+	answers, err := answersTo(ctx, q, rows)
+	if err != nil {
+		return Page[ActivityView]{}, fmt.Errorf("read the answers of the routers for subscriber %d: %w", subscriber, err)
+	}
+	return pageOf(rows, most, func(row db.ActivityPageRow) ActivityView {
+		a := row.Activity
+		view := ActivityView{
+			ID: a.ID, At: a.At.UTC(), Kind: a.Kind, Actor: a.Actor, Source: row.Source, Summary: a.Summary,
+			Before: readFacts(a.Before), After: readFacts(a.After), Action: a.ActionID,
+		}
+		if a.ActionID != nil {
+			view.Routers = answers[*a.ActionID]
+		}
+		return view
+	}, func(row db.ActivityPageRow) cursor { return cursor{List: listActivity, ID: row.Activity.ID} }), nil
+}
+
+// answersTo reads how far the routers are with the actions of some lines.
+func answersTo(ctx context.Context, q *db.Queries, lines []db.ActivityPageRow) (map[int64][]ActionRouterView, error) {
+	var actions []int64
+	for _, line := range lines {
+		if line.Activity.ActionID != nil {
+			actions = append(actions, *line.Activity.ActionID)
+		}
+	}
+	answers := map[int64][]ActionRouterView{}
+	if len(actions) == 0 {
+		return answers, nil
+	}
+	rows, err := q.RoutersOfActions(ctx, actions)
+	for _, r := range rows {
+		view := ActionRouterView{Router: r.Router, Username: r.Username, Confirmed: r.Confirmed}
+		if !r.Confirmed {
+			view.Attempts, view.NextTryAt, view.LastError = int(r.Attempts), utc(r.NextTryAt), r.LastError
+		}
+		answers[r.ActionID] = append(answers[r.ActionID], view)
+	}
+	return answers, err
+}
+
+// all is a filter that is not null: empty, it lets everything pass.
+func all(kinds []string) []string {
+	if kinds == nil {
+		return []string{}
+	}
+	return kinds
+}
+
+// readFacts reads the facts before or after a change; nil when there are none.
+func readFacts(text []byte) map[string]string {
+	var facts map[string]string
+	if json.Unmarshal(text, &facts) != nil || len(facts) == 0 {
+		return nil
+	}
+	return facts
+}
+
+// ActivityCSV writes the whole activity of an account, newest first, in times of the provider's zone.
+func (s *Service) ActivityCSV(ctx context.Context, ref string, kinds []string, w io.Writer) error {
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return err
+	}
+	sheet := newSheet(w, s.Zone)
+	sheet.row("id", "at", "kind", "actor", "source", "summary", "before", "after", "action", "routers")
+	for before := int64(math.MaxInt64); ; {
+		page, err := activityPage(ctx, q, on.Subscriber.ID, kinds, before, maxPage)
+		if err != nil {
+			return err
+		}
+		for _, line := range page.Items {
+			action := ""
+			if line.Action != nil {
+				action = strconv.FormatInt(*line.Action, 10)
+			}
+			sheet.row(strconv.FormatInt(line.ID, 10), sheet.time(line.At), line.Kind, line.Actor, line.Source, line.Summary,
+				factsLine(line.Before), factsLine(line.After), action, answersLine(line.Routers))
+			before = line.ID
+		}
+		if page.Next == "" {
+			return sheet.end()
+		}
+	}
+}
+
+func answersLine(routers []ActionRouterView) string {
+	var text []string
+	for _, r := range routers {
+		switch {
+		case r.Confirmed:
+			text = append(text, r.Router+" confirmed")
+		case r.LastError != "":
+			text = append(text, r.Router+": "+r.LastError)
+		default:
+			text = append(text, r.Router+" has not answered yet")
+		}
+	}
+	return strings.Join(text, "; ")
+}
+
+// Invoices returns what an account was billed for.
+func (s *Service) Invoices(ctx context.Context, ref string, h HistoryQuery) (Page[InvoiceView], error) {
+	before, most, err := part(listInvoices, h.Cursor, h.Limit)
+	if err != nil {
+		return Page[InvoiceView]{}, err
+	}
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return Page[InvoiceView]{}, err
+	}
+	rows, err := q.InvoicesPage(ctx, db.InvoicesPageParams{SubscriberID: on.Subscriber.ID, Before: before, Most: asked(most)})
+	if err != nil {
+		return Page[InvoiceView]{}, fmt.Errorf("read the invoices of subscriber %d: %w", on.Subscriber.ID, err)
+	}
+	return pageOf(rows, most, func(row db.Invoice) InvoiceView {
+		return InvoiceView{
+			Number: fmt.Sprintf("%d-%06d", row.Year, row.Number), IssuedAt: row.IssuedAt.UTC(), Plan: row.Plan,
+			Periods: int(row.Periods), Total: viewMoney(account.Money{Minor: row.TotalMinor, Currency: row.Currency}),
+			PeriodStart: row.PeriodStart.UTC(), PeriodEnd: row.PeriodEnd.UTC(),
+		}
+	}, func(row db.Invoice) cursor { return cursor{List: listInvoices, ID: row.ID} }), nil
+}
+
+// Ledger returns what moved an account's balance, and to what.
+func (s *Service) Ledger(ctx context.Context, ref string, h HistoryQuery) (Page[LedgerView], error) {
+	before, most, err := part(listLedger, h.Cursor, h.Limit)
+	if err != nil {
+		return Page[LedgerView]{}, err
+	}
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return Page[LedgerView]{}, err
+	}
+	rows, err := q.LedgerPage(ctx, db.LedgerPageParams{SubscriberID: on.Subscriber.ID, Before: before, Most: asked(most)})
+	if err != nil {
+		return Page[LedgerView]{}, fmt.Errorf("read the ledger of subscriber %d: %w", on.Subscriber.ID, err)
+	}
+	return pageOf(rows, most, func(row db.LedgerPageRow) LedgerView {
+		return LedgerView{
+			ID: row.ID, At: row.CreatedAt.UTC(), Kind: row.Kind, Payment: row.PaymentID, Action: row.ActionID,
+			Amount:  viewMoney(account.Money{Minor: row.AmountMinor, Currency: row.Currency}),
+			Balance: viewMoney(account.Money{Minor: row.BalanceMinor, Currency: row.Currency}),
+			Summary: s.ledgerSummary(row),
+		}
+	}, func(row db.LedgerPageRow) cursor { return cursor{List: listLedger, ID: row.ID} }), nil
+}
+
+// ledgerSummary says in words what a line is.
+func (s *Service) ledgerSummary(row db.LedgerPageRow) string {
+	bought := ""
+	if row.Periods != nil && row.PeriodEnd != nil {
+		bought = fmt.Sprintf("%s, %s until %s", row.Plan, periods(int(*row.Periods)), s.readable(*row.PeriodEnd))
+	}
+	switch row.Kind {
+	case "payment":
+		return "Payment " + row.Receipt + " by " + row.Method
+	case "reversal":
+		return "Payment " + row.Receipt + " by " + row.Method + " taken back"
+	case "refund":
+		return "Given back: " + bought
+	}
+	return bought
+}
+
+func periods(n int) string {
+	if n == 1 {
+		return "1 period"
+	}
+	return strconv.Itoa(n) + " periods"
+}
+
+// readable writes an instant as people in the provider's zone read it.
+func (s *Service) readable(t time.Time) string { return t.In(s.Zone).Format("2 Jan 2006 15:04") }
