@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"qserve/cmd/internal/stage"
+	"qserve/db"
 	"qserve/router"
 	"qserve/router/routeros"
 )
@@ -140,7 +141,7 @@ func (l *idle) connect(ctx context.Context) (err error) {
 	if l.poster, err = newPoster(ctx, l.st); err != nil {
 		return err
 	}
-	row, err := l.st.Staff.Router(ctx, l.router.Name())
+	row, err := db.New(l.st.Pool).RouterByName(ctx, l.router.Name())
 	if err != nil {
 		return err
 	}

@@ -89,13 +89,18 @@ func radius(ctx context.Context, b *bench) (lines []result, err error) {
 
 // connectUsers stores the users as paid customers of one router, which is where radclient is.
 func connectUsers(ctx context.Context, st *stage.Stage, users []user, secret string) error {
-	nas, err := st.Staff.AddRouter(ctx, console.NewRouter{
+	_, err := st.Staff.AddRouter(ctx, console.By{Actor: "bench"}, console.NewRouter{
 		Name: radiusRouter, Mode: "radius", RadiusSecret: secret, NASAddress: "127.0.0.1", CoAAddress: "127.0.0.1:3799", Pool: "pool1",
 	})
 	if err != nil {
 		return err
 	}
-	plans, err := st.Staff.Plans(ctx)
+	q := db.New(st.Pool)
+	nas, err := q.RouterByName(ctx, radiusRouter)
+	if err != nil {
+		return err
+	}
+	plan, err := q.PlanByName(ctx, planName)
 	if err != nil {
 		return err
 	}
@@ -108,7 +113,7 @@ func connectUsers(ctx context.Context, st *stage.Stage, users []user, secret str
 			id := int64(i + 1)
 			sealed, err := keys.Seal([]byte(users[i].password), db.SubscriberPasswordRow(id))
 			return []any{
-				id, users[i].name, "Sample", nas.ID, users[i].name, sealed, plans[0].ID, plans[0].Currency, until, until,
+				id, users[i].name, "Sample", nas.ID, users[i].name, sealed, plan.ID, plan.Currency, until, until,
 			}, err
 		}))
 	if err != nil {

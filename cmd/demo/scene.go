@@ -29,6 +29,7 @@ type scene struct {
 
 	paid    []stage.Person // online when the story begins
 	expired []stage.Person // dialling, and refused
+	fixed   int            // fixed addresses given out
 }
 
 const (

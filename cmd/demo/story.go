@@ -32,6 +32,11 @@ func (s *scene) tell(ctx context.Context, t *teller) error {
 		{"unreachable", "A payment comes while the router is unreachable", routerIsAway},
 		{"expire", "A package runs out", packageRunsOut},
 		{"flush", "Redis is emptied in the middle of 200 payments", redisIsEmptied},
+		{"package", "A package changes in live sessions", packageChanges},
+		{"suspend", "A suspension, and a reconnection", suspendedAndReconnected},
+		{"password", "A new PPPoE password", newPassword},
+		{"extend", "Three days' credit for an outage", threeDaysCredit},
+		{"delete", "An account is deleted while its router is away", deletedWhileAway},
 	} {
 		within, cancel := context.WithTimeout(ctx, stepTimeout)
 		began := time.Now()

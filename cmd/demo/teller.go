@@ -71,6 +71,7 @@ type readyLine struct {
 	SimURL      string           `json:"sim_url"`
 	DatabaseURL string           `json:"database_url"`
 	RedisURL    string           `json:"redis_url"`
+	APIToken    string           `json:"api_token"`
 	Sources     []sourceLine     `json:"sources"`
 	Routers     []routerLine     `json:"routers"`
 	Subscribers []subscriberLine `json:"subscribers"`
@@ -105,7 +106,7 @@ type subscriberLine struct {
 func (t *teller) ready(ctx context.Context, s *scene) error {
 	line := readyLine{
 		Step: "ready", OK: true, BaseURL: s.Program.BaseURL(), OpsURL: s.Program.OpsURL(), SimURL: s.backdoorURL,
-		DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(),
+		DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(), APIToken: s.APIToken,
 	}
 	for _, src := range s.Sources {
 		line.Sources = append(line.Sources, sourceLine{src.Name, src.Kind, s.Program.BaseURL() + src.URL, src.Secret})
@@ -135,6 +136,8 @@ func (t *teller) ready(ctx context.Context, s *scene) error {
 	}
 	t.say("\nQserve stays up until Ctrl-C.")
 	t.say("  webhooks    %s", line.BaseURL)
+	t.say("  staff API   %s/api/v1/openapi.json", line.BaseURL)
+	t.say("  its token   %s", line.APIToken)
 	t.say("  operations  %s/metrics  /readyz", line.OpsURL)
 	t.say("  queues      %s/ops/queues", line.OpsURL)
 	t.say("  routers     %s/routers", line.SimURL)

@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/user"
 	"runtime/debug"
-
-	"github.com/jackc/pgx/v5/pgxpool"
+	"time"
 
 	"qserve/cmd/internal/program"
 	"qserve/console"
@@ -21,8 +21,7 @@ import (
 // staff is what the commands that work on the database share.
 type staff struct {
 	*console.Service
-	settings config.Config
-	pool     *pgxpool.Pool
+	by console.By
 }
 
 // withStaff opens the database and Redis for one command. Redis is only rung, so the command works while it is down.
@@ -39,11 +38,26 @@ func withStaff(ctx context.Context, sh *shell, do func(staff) error) error {
 	rdb := program.OpenRedis(cfg)
 	defer func() { _ = rdb.Close() }()
 	log := sh.log(cfg)
-	service := console.New(console.Config{
-		Pool: pool, Keys: cfg.Ring(), Ring: jobs.NewBell(rdb, log), Clock: clock.System{}, Zone: cfg.Zone,
-		Region: cfg.Region, Currency: cfg.Currency, Log: log,
-	})
-	return do(staff{Service: service, settings: cfg, pool: pool})
+	service := program.NewStaff(cfg, pool, jobs.NewBell(rdb, log), clock.System{}, log)
+	return do(staff{Service: service, by: console.By{Actor: operator()}})
+}
+
+func operator() string {
+	if u, err := user.Current(); err == nil {
+		return "staff " + u.Username + " (command line)"
+	}
+	return "staff (command line)"
+}
+
+// when writes an instant as people in the provider's zone read it.
+func (s staff) when(t time.Time) string { return t.In(s.Zone).Format("2 Jan 2006 15:04:05") }
+
+// day is shorter, for tables; empty for no instant.
+func (s staff) day(t *time.Time) string {
+	if t == nil {
+		return ""
+	}
+	return t.In(s.Zone).Format("2 Jan 2006 15:04")
 }
 
 type migrateCommand struct{}
@@ -107,7 +121,13 @@ func (*settingsCommand) Run(sh *shell) error {
 type versionCommand struct{}
 
 func (*versionCommand) Run(sh *shell) error {
-	version, revision := "(devel)", ""
+	version, revision := build()
+	return sh.print(map[string]string{"version": version, "revision": revision}, "qserve %s %s", version, revision)
+}
+
+// build says which version of Qserve this is, and which commit it was built from, if that is known.
+func build() (version, revision string) {
+	version = "(devel)"
 	if info, ok := debug.ReadBuildInfo(); ok {
 		version = info.Main.Version
 		for _, s := range info.Settings {
@@ -116,5 +136,5 @@ func (*versionCommand) Run(sh *shell) error {
 			}
 		}
 	}
-	return sh.print(map[string]string{"version": version, "revision": revision}, "qserve %s %s", version, revision)
+	return version, revision
 }

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -28,6 +29,10 @@ type commands struct {
 	Router     routerCommands    `cmd:"" help:"MikroTik routers."`
 	Source     sourceCommands    `cmd:"" help:"Payment sources: one webhook address each."`
 	Subscriber subscriberCommand `cmd:"" help:"Subscribers and their accounts."`
+	Payment    paymentCommands   `cmd:"" help:"Payments of all accounts."`
+	Action     actionCommands    `cmd:"" help:"Commands that were given to accounts, and how far they are."`
+	Audit      auditCommand      `cmd:"" help:"Who did what, over all accounts and settings."`
+	Token      tokenCommands     `cmd:"" help:"Tokens of the staff API."`
 	Keys       keysCommands      `cmd:"" help:"The key ring that seals secrets in the database."`
 	Settings   settingsCommand   `cmd:"" help:"List every QSERVE_* setting."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
@@ -63,16 +68,27 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 	return parsed.Run(&shell{environ: environ, stdout: stdout, stderr: stderr, json: cmds.JSON})
 }
 
-// explain is an error as a person reads it: bad input alone, without the steps that led to it.
+// explain is an error as a person reads it: what is wrong alone, without the steps that led to it, and with the flag
+// that has to do with it.
 func explain(err error) string {
-	if field, ok := errors.AsType[*console.FieldError](err); ok {
-		return field.Error()
+	if e, ok := errors.AsType[*console.FieldError](err); ok {
+		return flagOf(e.Field) + ": " + e.Problem
+	}
+	if e, ok := errors.AsType[*console.ConflictError](err); ok && e.Field != "" {
+		return flagOf(e.Field) + ": " + e.Problem
+	} else if ok {
+		return e.Problem
+	}
+	if e, ok := errors.AsType[*console.NotFoundError](err); ok {
+		return e.Error()
 	}
 	return err.Error()
 }
 
+func flagOf(field string) string { return strings.ReplaceAll(field, "_", "-") }
+
 type serveCommand struct {
-	Roles string `default:"intake,worker,radius" help:"What this process does, comma-separated: ${default}."`
+	Roles string `default:"intake,console,worker,radius" help:"What this process does, comma-separated: ${default}."`
 }
 
 func (c *serveCommand) Run(ctx context.Context, sh *shell) error {
@@ -84,7 +100,8 @@ func (c *serveCommand) Run(ctx context.Context, sh *shell) error {
 	if err != nil {
 		return err
 	}
-	p, err := program.Open(ctx, program.Options{Settings: cfg, Roles: roles, Log: sh.log(cfg)})
+	version, _ := build()
+	p, err := program.Open(ctx, program.Options{Settings: cfg, Roles: roles, Log: sh.log(cfg), Version: version})
 	if err != nil {
 		return err
 	}

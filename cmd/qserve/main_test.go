@@ -196,7 +196,7 @@ func TestNoFlag_TakesASecret(t *testing.T) {
 		}
 		for _, v := range values {
 			for _, word := range []string{"password", "secret", "key", "token"} {
-				if !strings.Contains(v.Name, word) {
+				if !strings.Contains(v.Name, word) || v.IsBool() {
 					continue
 				}
 				if secrets++; !strings.HasSuffix(v.Name, "-file") {

@@ -25,7 +25,7 @@ type sealedColumn struct {
 func (*keysReseal) Run(ctx context.Context, sh *shell) error {
 	return withStaff(ctx, sh, func(s staff) error {
 		total := 0
-		for _, column := range sealedColumns(db.New(s.pool)) {
+		for _, column := range sealedColumns(db.New(s.Pool)) {
 			n, err := column.reseal(ctx, s.Keys)
 			if err != nil {
 				return fmt.Errorf("seal %s anew: %w", column.name, err)

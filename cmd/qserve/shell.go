@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"strings"
 	"text/tabwriter"
 
+	"qserve/console"
 	"qserve/internal/config"
 )
 
@@ -48,8 +50,21 @@ func (sh *shell) print(value any, format string, args ...any) error {
 
 // list prints rows under a head, or as {"items": […]}.
 func (sh *shell) list(items any, head string, rows [][]string) error {
+	return sh.table(map[string]any{"items": items}, head, rows)
+}
+
+// page prints a part of a list like list, and how to get the next part.
+func (sh *shell) page(page any, next, head string, rows [][]string) error {
+	if err := sh.table(page, head, rows); err != nil || sh.json || next == "" {
+		return err
+	}
+	_, err := fmt.Fprintf(sh.stdout, "There are more: --cursor %s\n", next)
+	return err
+}
+
+func (sh *shell) table(value any, head string, rows [][]string) error {
 	if sh.json {
-		return sh.print(map[string]any{"items": items}, "")
+		return sh.print(value, "")
 	}
 	table := tabwriter.NewWriter(sh.stdout, 0, 8, 2, ' ', 0)
 	fmt.Fprintln(table, head)
@@ -64,3 +79,20 @@ func (sh *shell) list(items any, head string, rows [][]string) error {
 	}
 	return table.Flush()
 }
+
+// readFile reads a secret, or a certificate, that is given to a flag in a file; no file is no text.
+func readFile(flag, path string) (string, error) {
+	if path == "" {
+		return "", nil
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", fmt.Errorf("read %s: %w", path, err)
+	}
+	if line := strings.TrimRight(string(text), "\r\n"); line != "" {
+		return line, nil
+	}
+	return "", &console.FieldError{Field: flag, Problem: "is empty"}
+}
+
+func amount(m console.Money) string { return m.Currency + " " + m.Amount }

@@ -3,19 +3,20 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
+	"strconv"
 	"strings"
 	"time"
 
 	"qserve/console"
-	"qserve/db"
-	"qserve/webhooks"
 )
 
 type sourceCommands struct {
-	Add    sourceAdd    `cmd:"" help:"Add a payment source and print the address to give to its provider."`
-	List   sourceList   `cmd:"" help:"List the payment sources with their addresses."`
-	Rotate sourceRotate `cmd:"" help:"Give a source a new signing secret; the old one stays in force for a while."`
+	Add     sourceAdd     `cmd:"" help:"Add a payment source and print the address to give to its provider."`
+	List    sourceList    `cmd:"" help:"List the payment sources with their addresses."`
+	Show    sourceShow    `cmd:"" help:"Show one payment source."`
+	Rename  sourceRename  `cmd:"" help:"Give a payment source another name; its addresses stay."`
+	Archive sourceArchive `cmd:"" help:"Make a source's addresses take nothing any more."`
+	Rotate  sourceRotate  `cmd:"" help:"Give a source a new signing secret; the old one stays in force for a while."`
 }
 
 type sourceAdd struct {
@@ -25,102 +26,101 @@ type sourceAdd struct {
 	SecretFile string `name:"secret-file" type:"existingfile" help:"File with the signing secret (whsec_…); one is made when not given."`
 }
 
-type sourceView struct {
-	Name     string       `json:"name"`
-	Kind     string       `json:"kind"`
-	Merchant string       `json:"merchant"`
-	URLs     []addressURL `json:"urls"`
-	Secret   string       `json:"secret,omitempty"`
-}
-
-type addressURL struct {
-	Name string `json:"name"`
-	URL  string `json:"url"`
-}
-
 func (c *sourceAdd) Run(ctx context.Context, sh *shell) error {
-	n := webhooks.NewSource{Name: strings.TrimSpace(c.Name), Kind: c.Kind, Merchant: c.Merchant}
-	if c.SecretFile != "" {
-		text, err := os.ReadFile(c.SecretFile)
-		if err != nil {
-			return fmt.Errorf("read the secret: %w", err)
-		}
-		n.Secret = strings.TrimSpace(string(text))
-		if n.Secret == "" {
-			return &console.FieldError{Field: "secret-file", Problem: "is empty"}
-		}
-		if err := webhooks.CheckSecret(c.Kind, n.Secret); err != nil {
-			return &console.FieldError{Field: "secret-file", Problem: err.Error()}
-		}
-	}
-	if n.Merchant == "" {
-		if c.Kind == "mpesa" {
-			return &console.FieldError{Field: "merchant", Problem: "give the short code (paybill or till number) that the money goes to"}
-		}
-		n.Merchant = n.Name
+	secret, err := readFile("secret_file", c.SecretFile)
+	if err != nil {
+		return err
 	}
 	return withStaff(ctx, sh, func(s staff) error {
-		n.Currency = s.Currency
-		// The address is looked at first: a provider that refuses it would only say so at registration.
-		if _, err := webhooks.SourceURLs(s.settings.PublicURL.String(), c.Kind, webhooks.NewToken()); err != nil {
-			return err
-		}
-		done, err := webhooks.Register(ctx, s.pool, s.Keys, n, s.Clock.Now())
+		v, err := s.AddSource(ctx, s.by, console.NewSource{Name: c.Name, Kind: c.Kind, Merchant: c.Merchant, Secret: secret})
 		if err != nil {
 			return err
 		}
-		view, err := viewSource(s, done.Source, done.Token)
-		if err != nil {
-			return err
+		lines := []string{fmt.Sprintf("Added payment source %s. Give to the provider:", v.Name)}
+		lines = append(lines, addresses(v.SourceView)...)
+		if v.Secret != "" {
+			lines = append(lines, fmt.Sprintf("  %-14s %s   (shown this once)", "secret", v.Secret))
 		}
-		view.Secret = done.Secret
-		lines := []string{fmt.Sprintf("Added payment source %s. Give to the provider:", view.Name)}
-		for _, a := range view.URLs {
-			lines = append(lines, fmt.Sprintf("  %-14s %s", a.Name, a.URL))
-		}
-		if view.Secret != "" {
-			lines = append(lines, fmt.Sprintf("  %-14s %s   (shown this once)", "secret", view.Secret))
-		}
-		return sh.print(view, "%s", strings.Join(lines, "\n"))
+		return sh.print(v, "%s", strings.Join(lines, "\n"))
 	})
 }
 
-func viewSource(s staff, row db.PaymentSource, token string) (sourceView, error) {
-	urls, err := webhooks.SourceURLs(s.settings.PublicURL.String(), row.Kind, token)
-	if err != nil {
-		return sourceView{}, err
+func addresses(v console.SourceView) []string {
+	var lines []string
+	for _, a := range v.URLs {
+		lines = append(lines, fmt.Sprintf("  %-14s %s", a.Name, a.URL))
 	}
-	view := sourceView{Name: row.Name, Kind: row.Kind, Merchant: row.Merchant}
-	for _, u := range urls {
-		view.URLs = append(view.URLs, addressURL{u.Name, u.URL})
-	}
-	return view, nil
+	return lines
 }
 
-type sourceList struct{}
+type sourceList struct {
+	Archived bool `help:"Also those that take nothing any more."`
+}
 
-func (*sourceList) Run(ctx context.Context, sh *shell) error {
+func (c *sourceList) Run(ctx context.Context, sh *shell) error {
 	return withStaff(ctx, sh, func(s staff) error {
-		sources, err := db.New(s.pool).ListSources(ctx)
+		sources, err := s.Sources(ctx, c.Archived)
 		if err != nil {
-			return fmt.Errorf("list payment sources: %w", err)
+			return err
 		}
-		items, rows := []sourceView{}, [][]string{}
-		for _, row := range sources {
-			token, err := s.Keys.Open(row.TokenSealed, webhooks.TokenRow(row.ID))
-			if err != nil {
-				return fmt.Errorf("open the address of payment source %q: %w", row.Name, err)
-			}
-			view, err := viewSource(s, row, string(token))
-			if err != nil {
-				return err
-			}
-			items = append(items, view)
-			for _, a := range view.URLs {
-				rows = append(rows, []string{view.Name, view.Kind, view.Merchant, a.Name, a.URL})
+		var rows [][]string
+		for _, v := range sources {
+			last, waiting := s.day(v.LastDeliveryAt), strconv.FormatInt(v.Waiting, 10)
+			for _, a := range v.URLs {
+				rows = append(rows, []string{v.Name, v.Kind, v.Merchant, last, waiting, s.day(v.ArchivedAt), a.Name, a.URL})
 			}
 		}
-		return sh.list(items, "SOURCE\tKIND\tMERCHANT\tCALL\tADDRESS", rows)
+		return sh.list(sources, "SOURCE\tKIND\tMERCHANT\tLAST DELIVERY\tWAITING\tARCHIVED\tCALL\tADDRESS", rows)
+	})
+}
+
+type sourceShow struct {
+	Name string `arg:"" help:"Name of the source."`
+}
+
+func (c *sourceShow) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
+		v, err := s.Source(ctx, c.Name)
+		if err != nil {
+			return err
+		}
+		text := fmt.Sprintf("%s: %s for %s, in %s. %d deliveries wait.", v.Name, v.Kind, v.Merchant, v.Currency, v.Waiting)
+		if v.LastDeliveryAt != nil {
+			text += " The last one came at " + s.when(*v.LastDeliveryAt) + "."
+		}
+		if v.ArchivedAt != nil {
+			text += " Archived since " + s.when(*v.ArchivedAt) + "."
+		}
+		return sh.print(v, "%s", strings.Join(append([]string{text}, addresses(v)...), "\n"))
+	})
+}
+
+type sourceRename struct {
+	Name string `arg:"" help:"Name of the source."`
+	To   string `arg:"" help:"New name."`
+}
+
+func (c *sourceRename) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
+		v, err := s.ChangeSource(ctx, s.by, c.Name, console.SourceChange{Name: &c.To})
+		if err != nil {
+			return err
+		}
+		return sh.print(v, "Payment source %s is called %s.", c.Name, v.Name)
+	})
+}
+
+type sourceArchive struct {
+	Name string `arg:"" help:"Name of the source."`
+}
+
+func (c *sourceArchive) Run(ctx context.Context, sh *shell) error {
+	return withStaff(ctx, sh, func(s staff) error {
+		v, err := s.ArchiveSource(ctx, s.by, c.Name)
+		if err != nil {
+			return err
+		}
+		return sh.print(v, "The addresses of %s take nothing any more, within seconds.", v.Name)
 	})
 }
 
@@ -131,21 +131,10 @@ type sourceRotate struct {
 
 func (c *sourceRotate) Run(ctx context.Context, sh *shell) error {
 	return withStaff(ctx, sh, func(s staff) error {
-		sources, err := db.New(s.pool).ListSources(ctx)
+		v, err := s.RotateSecret(ctx, s.by, c.Name, c.Overlap)
 		if err != nil {
-			return fmt.Errorf("list payment sources: %w", err)
+			return err
 		}
-		for _, row := range sources {
-			if row.Name != c.Name {
-				continue
-			}
-			secret, err := webhooks.RotateSecret(ctx, s.pool, s.Keys, row, c.Overlap, s.Clock.Now())
-			if err != nil {
-				return err
-			}
-			return sh.print(map[string]string{"name": row.Name, "secret": secret},
-				"New secret of %s (shown this once): %s\nThe old one stays in force for %s.", row.Name, secret, c.Overlap)
-		}
-		return &console.FieldError{Field: "name", Problem: fmt.Sprintf("there is no payment source %q", c.Name)}
+		return sh.print(v, "New secret of %s (shown this once): %s\nThe old one stays in force for %s.", v.Name, v.Secret, c.Overlap)
 	})
 }

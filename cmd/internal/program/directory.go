@@ -93,7 +93,7 @@ func (d *directory) Dial(ctx context.Context, routerID int64, username string) (
 	if err != nil {
 		return aaa.Dial{}, fmt.Errorf("read the account of a dial: %w", err)
 	}
-	facts := db.Facts(row.Subscriber, row.Plan)
+	facts := db.Facts(row.Subscriber, row.Plan, nil)
 	dial := aaa.Dial{Subscriber: facts.ID, Line: facts.Desired(d.clock.Now()), Refusal: d.refusal(facts)}
 	password, err := d.keys.Open(row.Subscriber.PasswordSealed, db.SubscriberPasswordRow(facts.ID))
 	if err != nil {
@@ -128,10 +128,10 @@ func (d *directory) Account(ctx context.Context, r aaa.Record) error {
 			return fmt.Errorf("read the account of a session: %w", err)
 		}
 		if err == nil {
-			line = db.Facts(row.Subscriber, row.Plan).Desired(d.clock.Now())
+			line = db.Facts(row.Subscriber, row.Plan, nil).Desired(d.clock.Now())
 		}
 	}
-	if err := d.note(ctx, r, line.Rate); err != nil {
+	if err := d.note(ctx, r, line); err != nil {
 		return fmt.Errorf("account for a session on router %d: %w", r.RouterID, err)
 	}
 	if (r.Kind != aaa.Start && r.Kind != aaa.Interim) || line.State == account.LineEnabled {
@@ -145,7 +145,7 @@ func (d *directory) Account(ctx context.Context, r aaa.Record) error {
 	return nil
 }
 
-func (d *directory) note(ctx context.Context, r aaa.Record, rate account.Rate) error {
+func (d *directory) note(ctx context.Context, r aaa.Record, line account.Line) error {
 	q := db.New(d.pool)
 	var address *netip.Addr
 	if r.Address.IsValid() {
@@ -157,7 +157,7 @@ func (d *directory) note(ctx context.Context, r aaa.Record, rate account.Rate) e
 	case aaa.Start, aaa.Interim:
 		if err := q.SessionSeen(ctx, db.SessionSeenParams{
 			RouterID: r.RouterID, AcctSessionID: r.SessionID, Username: r.Username, Address: address,
-			CallingStation: r.CallingStation, Rate: string(rate), StartedAt: started, SeenAt: r.At,
+			CallingStation: r.CallingStation, Rate: string(line.Rate), AddressList: line.AddressList, StartedAt: started, SeenAt: r.At,
 			InputOctets: input, OutputOctets: output,
 		}); err != nil || r.Kind != aaa.Start {
 			return err
@@ -193,7 +193,8 @@ func (s sessionList) OpenSessions(ctx context.Context, routerID int64, username 
 	sessions := make([]router.Session, len(rows))
 	for i, r := range rows {
 		sessions[i] = router.Session{
-			AcctSessionID: r.AcctSessionID, Rate: account.Rate(r.Rate), Radius: true, Since: r.StartedAt,
+			AcctSessionID: r.AcctSessionID, Rate: account.Rate(r.Rate), AddressList: r.AddressList, Radius: true,
+			Since: r.StartedAt,
 		}
 		if r.Address != nil {
 			sessions[i].Address = *r.Address

@@ -25,9 +25,11 @@ import (
 	"github.com/redis/go-redis/v9"
 	"golang.org/x/sync/errgroup"
 
+	"qserve/console/api"
 	"qserve/db"
 	"qserve/internal/clock"
 	"qserve/internal/config"
+	"qserve/internal/peer"
 	"qserve/jobs"
 	"qserve/router"
 	"qserve/router/aaa"
@@ -40,13 +42,14 @@ type Role string
 
 // The roles. Each may run any number of times against the same PostgreSQL and Redis.
 const (
-	Intake Role = "intake" // takes webhooks
-	Worker Role = "worker" // applies them and drives the routers
-	Radius Role = "radius" // answers the routers' RADIUS requests
+	Intake  Role = "intake"  // takes webhooks
+	Console Role = "console" // what staff use: the API
+	Worker  Role = "worker"  // applies what came in and drives the routers
+	Radius  Role = "radius"  // answers the routers' RADIUS requests
 )
 
 // AllRoles is what serve runs when nothing else is asked for.
-var AllRoles = []Role{Intake, Worker, Radius}
+var AllRoles = []Role{Intake, Console, Worker, Radius}
 
 // ParseRoles reads a comma-separated list.
 func ParseRoles(text string) ([]Role, error) {
@@ -54,7 +57,7 @@ func ParseRoles(text string) ([]Role, error) {
 	for name := range strings.SplitSeq(text, ",") {
 		role := Role(strings.TrimSpace(name))
 		if !slices.Contains(AllRoles, role) {
-			return nil, fmt.Errorf("there is no role %q; the roles are intake, worker and radius", name)
+			return nil, fmt.Errorf("there is no role %q; the roles are intake, console, worker and radius", name)
 		}
 		roles = append(roles, role)
 	}
@@ -67,6 +70,7 @@ type Options struct {
 	Roles    []Role // nil: all
 	Log      *slog.Logger
 	Clock    clock.Clock // nil: the machine's
+	Version  string      // of the program, for the API's description
 	// Checkpoint is jobs.Config.Checkpoint. It is also called with "intake: stored" between the commit of deliveries and
 	// the ring for them. May be nil.
 	Checkpoint func(point string)
@@ -119,7 +123,7 @@ func (p *Program) open(ctx context.Context) (err error) {
 	p.redis = OpenRedis(settings)
 	p.bell = jobs.NewBell(p.redis, p.opts.Log)
 	var listen net.ListenConfig
-	if p.has(Intake) {
+	if p.has(Intake) || p.has(Console) {
 		if p.main, err = listen.Listen(ctx, "tcp", settings.Listen); err != nil {
 			return fmt.Errorf("listen on QSERVE_LISTEN: %w", err)
 		}
@@ -178,7 +182,7 @@ func (p *Program) Close() {
 
 func (p *Program) has(role Role) bool { return slices.Contains(p.opts.Roles, role) }
 
-// BaseURL is where webhooks are taken.
+// BaseURL is where webhooks are taken and where the staff API is.
 func (p *Program) BaseURL() string { return "http://" + p.main.Addr().String() }
 
 // OpsURL is where health, metrics and the dashboard are.
@@ -199,8 +203,8 @@ func (p *Program) Run(ctx context.Context) error {
 			return err
 		}
 	}
-	if p.has(Intake) {
-		if err := p.runIntake(ctx, group, seen); err != nil {
+	if p.main != nil {
+		if err := p.runMain(ctx, group, seen); err != nil {
 			return err
 		}
 	}
@@ -249,26 +253,52 @@ func workerName() string {
 	return host + "/" + rand.Text()[:8]
 }
 
-func (p *Program) runIntake(ctx context.Context, group *errgroup.Group, seen *callMetrics) error {
-	settings := p.opts.Settings
-	intake, err := webhooks.New(webhooks.Config{
-		Pool: p.pool, Keys: settings.Ring(), Ring: p.ringer(), Clock: p.opts.Clock, Log: p.opts.Log,
-		SpoolDir: settings.SpoolDir, Region: settings.Region, TrustedProxies: settings.TrustedProxies,
-		Observe: seen.webhook,
-	})
-	if err != nil {
-		return err
-	}
+// runMain serves what comes from outside: webhooks, and staff.
+func (p *Program) runMain(ctx context.Context, group *errgroup.Group, seen *callMetrics) error {
 	mux := chi.NewRouter()
-	mux.Mount("/in", intake.Handler())
 	// The intake outlives the listener, whose last requests still use it.
 	intakeCtx, endIntake := context.WithCancel(context.WithoutCancel(ctx))
-	group.Go(func() error { return intake.Run(intakeCtx) })
+	if p.has(Intake) {
+		intake, err := p.intake(seen)
+		if err != nil {
+			endIntake()
+			return err
+		}
+		mux.Mount("/in", intake.Handler())
+		group.Go(func() error { return intake.Run(intakeCtx) })
+	}
+	if p.has(Console) {
+		staff, err := p.staffAPI(ctx)
+		if err != nil {
+			endIntake()
+			return err
+		}
+		mux.Mount(api.Prefix, staff)
+	}
 	group.Go(func() error {
 		defer endIntake()
 		return serveHTTP(ctx, p.main, mux)
 	})
 	return nil
+}
+
+func (p *Program) intake(seen *callMetrics) (*webhooks.Intake, error) {
+	settings := p.opts.Settings
+	return webhooks.New(webhooks.Config{
+		Pool: p.intakePool, Keys: settings.Ring(), Ring: p.ringer(), Clock: p.opts.Clock, Log: p.opts.Log,
+		SpoolDir: settings.SpoolDir, Region: settings.Region, TrustedProxies: settings.TrustedProxies,
+		Observe: seen.webhook,
+	})
+}
+
+func (p *Program) staffAPI(ctx context.Context) (http.Handler, error) {
+	settings := p.opts.Settings
+	return api.New(api.Config{
+		Service: NewStaff(settings, p.pool, p.bell, p.opts.Clock, p.opts.Log),
+		Address: func(r *http.Request) string { return peer.Of(r, settings.TrustedProxies).String() },
+		Stop:    ctx.Done(),
+		Version: p.opts.Version,
+	})
 }
 
 func (p *Program) ringer() webhooks.Ringer {

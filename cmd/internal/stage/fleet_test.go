@@ -8,18 +8,18 @@ import (
 	"github.com/hibiken/asynq"
 	"golang.org/x/sync/errgroup"
 
-	"qserve/account"
 	"qserve/cmd/internal/program"
 	"qserve/cmd/internal/stage"
+	"qserve/console"
 	"qserve/jobs"
 	"qserve/router/mikrosim"
 )
 
 // order has staff do something to many, without waiting for it.
-func (p play) order(people []stage.Person, kind string) {
+func (p play) order(people []stage.Person, what console.Order) {
 	p.t.Helper()
 	for _, who := range people {
-		_, err := p.Staff.Command(p.ctx, who.Account, kind, jobs.SuspendArguments{Category: string(account.Other)}, "staff")
+		_, err := p.Staff.Give(p.ctx, staff, who.Account, what)
 		p.must(err)
 	}
 }
@@ -29,6 +29,9 @@ func (p play) atMostTwoTasksPerRouter() {
 	perRouter := map[int64]int{}
 	for _, tasks := range p.tasks(jobs.QueueRouters) {
 		for _, task := range tasks {
+			if task.Type != jobs.TypeConverge {
+				continue
+			}
 			var payload struct{ ID int64 }
 			p.must(json.Unmarshal(task.Payload, &payload))
 			perRouter[payload.ID]++
@@ -95,7 +98,7 @@ func TestTwoPrograms_ShareTheWorkAndTakeOverFromEachOther(t *testing.T) {
 	}
 
 	// The first is stopped while there is work for every router; the other does all that is left.
-	p.order(people, "suspend")
+	p.order(people, console.SuspendOrder{Category: "other"})
 	p.must(p.Stop())
 	p.offline(people...)
 	p.everythingIsInOrder()

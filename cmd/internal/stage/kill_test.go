@@ -8,7 +8,7 @@ import (
 
 	"qserve/account"
 	"qserve/cmd/internal/stage"
-	"qserve/jobs"
+	"qserve/console"
 	"qserve/router"
 )
 
@@ -109,7 +109,7 @@ func TestKilledAtAnyPoint_SuspensionDisconnectsOnce(t *testing.T) {
 		p.online(who)
 		p.must(p.UntilConfirmed(p.ctx))
 		p.must(first.arm(p.ctx))
-		_, err = p.Staff.Command(p.ctx, who.Account, "suspend", jobs.SuspendArguments{Category: string(account.Equipment)}, "staff")
+		_, err = p.Staff.Give(p.ctx, staff, who.Account, console.SuspendOrder{Category: string(account.Equipment)})
 		p.must(err)
 		p = p.again(first)
 		p.offline(who)

@@ -12,7 +12,7 @@ import (
 
 	"qserve/account"
 	"qserve/cmd/internal/stage"
-	"qserve/jobs"
+	"qserve/console"
 	"qserve/router"
 	"qserve/router/mikrosim"
 )
@@ -119,9 +119,9 @@ func (l *load) breakThings(ctx context.Context, i int) error {
 
 // suspendSome suspends every fiftieth customer for a reason that no payment mends.
 func (l *load) suspendSome(ctx context.Context) error {
-	arguments := jobs.SuspendArguments{Category: string(account.Equipment)}
+	order := console.SuspendOrder{Category: string(account.Equipment)}
 	for i := 7; i < len(l.people); i += 50 {
-		if _, err := l.Staff.Command(ctx, l.people[i].Account, "suspend", arguments, "staff"); err != nil {
+		if _, err := l.Staff.Give(ctx, staff, l.people[i].Account, order); err != nil {
 			return err
 		}
 	}

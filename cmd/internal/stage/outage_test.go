@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"qserve/cmd/internal/stage"
+	"qserve/console"
 	"qserve/router"
 	"qserve/router/mikrosim"
 )
@@ -107,7 +108,7 @@ func TestDeadRouters_DelayNobodyElse(t *testing.T) {
 		p.must(dead[i].SetFault(mikrosim.Fault{Kind: kind}))
 	}
 	// Everybody's line is to change.
-	p.order(others, "suspend")
+	p.order(others, console.SuspendOrder{Category: "other"})
 	for _, r := range alive {
 		p.offline(waiting[r.Name()]...)
 		p.untilNumber(r.Name()+" has confirmed", 0, unconfirmedOn, r.Name())

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 type Person struct {
 	Account, Username, Password, Plan string
 	Router                            *Router
+	FixedIP                           string    // empty: from the router's pool
 	PaidUntil                         time.Time // zero: never paid
 }
 
@@ -42,9 +44,9 @@ func (s *Stage) People(ctx context.Context, r *Router, plan, prefix string, n in
 
 // Add adds one sample subscriber.
 func (s *Stage) Add(ctx context.Context, p Person, dial bool) error {
-	_, err := s.Staff.AddSubscriber(ctx, console.NewSubscriber{
+	_, err := s.Staff.AddSubscriber(ctx, crew, console.NewSubscriber{
 		Account: p.Account, Name: "Sample " + p.Account, Router: p.Router.Name(), Plan: p.Plan, Username: p.Username,
-		Password: p.Password, PaidUntil: p.PaidUntil,
+		Password: p.Password, FixedIP: p.FixedIP, PaidUntil: p.PaidUntil,
 	})
 	if err != nil {
 		return err
@@ -74,4 +76,19 @@ func (p Person) wait(ctx context.Context, what string, reached func(mikrosim.Sta
 		return fmt.Errorf("%s is not %s on %s: %w", p.Account, what, p.Router.Name(), err)
 	}
 	return nil
+}
+
+// Refused waits until the router refuses the dials of p's box.
+func (p Person) Refused(ctx context.Context) error {
+	return p.wait(ctx, "refused", func(st mikrosim.State) bool {
+		return slices.ContainsFunc(st.Customers, func(c mikrosim.Customer) bool {
+			return c.Name == p.Username && !c.Online && c.LastError != ""
+		})
+	})
+}
+
+// Redial switches p's box off and on again.
+func (p Person) Redial() {
+	p.Router.SetCustomer(p.Username, p.Password, false)
+	p.Router.SetCustomer(p.Username, p.Password, true)
 }

@@ -25,7 +25,7 @@ func (i *Instance) Stop() error {
 // Another runs one more program on the stage, in the given roles (none: all). The caller stops it.
 func (s *Stage) Another(ctx context.Context, roles ...program.Role) (*Instance, error) {
 	p, err := program.Open(ctx, program.Options{
-		Settings: s.Settings, Roles: roles, Log: s.opts.Log, Checkpoint: s.opts.Checkpoint,
+		Settings: s.Settings, Roles: roles, Log: s.opts.Log, Clock: s.opts.Clock, Checkpoint: s.opts.Checkpoint,
 		Router: router.Config{
 			ConnectTimeout: 2 * time.Second, LoginTimeout: s.opts.CommandTimeout, CommandTimeout: s.opts.CommandTimeout,
 		},

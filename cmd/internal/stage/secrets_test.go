@@ -44,7 +44,7 @@ func TestNoSecretAndNoCustomer_ShowsInRedisTheLogOrTheMetrics(t *testing.T) {
 	}
 	p.makeTrouble(people)
 	p.suspends(people[0], "equipment")
-	p.does(people[0], "reconnect", struct{}{})
+	p.does(people[0], console.ReconnectOrder{})
 	for _, who := range people {
 		p.endsAt(who, time.Now())
 	}
@@ -111,13 +111,13 @@ func (p play) makeTrouble(people []stage.Person) {
 		who, r := people[i], p.Routers[i]
 		p.must(r.SetFault(mikrosim.Fault{Kind: kind}))
 		r.Reboot() // which ends the connections that are open
-		p.order([]stage.Person{who}, "suspend")
+		p.order([]stage.Person{who}, console.SuspendOrder{Category: "other"})
 		if kind != mikrosim.FaultWrongSecret { // there the API still works
 			p.untilNumber("the fault shows", 1, `select count(*) from routers where name = $1 and failures > 0`, r.Name())
 		}
 		p.must(r.SetFault(mikrosim.Fault{Kind: mikrosim.FaultNone}))
 		p.must(p.UntilConfirmed(p.ctx))
-		p.does(who, "reconnect", struct{}{})
+		p.does(who, console.ReconnectOrder{})
 		r.SetCustomer(who.Username, "mistyped-by-the-customer", true)
 		p.must(r.Wait(p.ctx, func(st mikrosim.State) bool { return st.Customers[0].Online || st.Customers[0].LastError != "" }))
 		r.SetCustomer(who.Username, who.Password, true)

@@ -5,10 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/hibiken/asynq"
+	"github.com/jackc/pgx/v5"
 
 	"qserve/account"
 	"qserve/cmd/internal/program"
@@ -148,27 +151,31 @@ func (p play) untilNumber(what string, want int64, query string, args ...any) {
 }
 
 // does has staff order something, and waits until the routers have confirmed it.
-func (p play) does(who stage.Person, kind string, arguments any) {
+func (p play) does(who stage.Person, order console.Order) {
 	p.t.Helper()
-	id, err := p.Staff.Command(p.ctx, who.Account, kind, arguments, "staff")
+	given, err := p.Staff.Give(p.ctx, staff, who.Account, order)
 	p.must(err)
-	action, err := p.Staff.Follow(p.ctx, id)
+	action, err := p.Staff.Follow(p.ctx, given.ID)
 	p.must(err)
 	if action.State != "confirmed" {
-		p.t.Fatalf("%s of %s is %s: %s", kind, who.Account, action.State, action.Refusal)
+		p.t.Fatalf("%s of %s is %s: %s", action.Kind, who.Account, action.State, action.Reason)
 	}
 }
 
+// staff is who orders things in tests.
+var staff = console.By{Actor: "staff"}
+
 func (p play) suspends(who stage.Person, category account.Category) {
 	p.t.Helper()
-	p.does(who, "suspend", jobs.SuspendArguments{Category: string(category), Reason: "a test"})
+	p.does(who, console.SuspendOrder{Category: string(category), Reason: "a test"})
 }
 
 func (p play) facts(who stage.Person) account.Account {
 	p.t.Helper()
-	profile, err := p.Staff.Profile(p.ctx, who.Account)
+	id := p.number(`select id from subscribers where account = $1`, who.Account)
+	facts, err := db.LockAccountFacts(p.ctx, db.New(p.Pool), id)
 	p.must(err)
-	return profile.Facts
+	return facts
 }
 
 // session is the number of a customer's session, which a redial changes.
@@ -229,18 +236,18 @@ func (p play) everythingIsInOrder() {
 // routersShowWhatIsWanted compares each router with the facts of its subscribers.
 func (p play) routersShowWhatIsWanted() {
 	p.t.Helper()
-	q := db.New(p.Pool)
+	rows, err := p.Pool.Query(p.ctx, `select s.id, r.name from subscribers s join routers r on r.id = s.router_id`)
+	p.must(err)
+	on := map[int64]string{}
+	var id int64
+	var name string
+	_, err = pgx.ForEachRow(rows, []any{&id, &name}, func() error { on[id] = name; return nil })
+	p.must(err)
+	all, err := db.LockAccountsFacts(p.ctx, db.New(p.Pool), slices.Collect(maps.Keys(on)))
+	p.must(err)
 	byRouter := map[string][]account.Account{}
-	for after := ""; ; {
-		rows, err := q.ListSubscribers(p.ctx, db.ListSubscribersParams{After: after, Most: 500})
-		p.must(err)
-		if len(rows) == 0 {
-			break
-		}
-		for _, row := range rows {
-			byRouter[row.RouterName] = append(byRouter[row.RouterName], db.Facts(row.Subscriber, row.Plan))
-			after = row.Subscriber.Account
-		}
+	for id, facts := range all {
+		byRouter[on[id]] = append(byRouter[on[id]], facts)
 	}
 	for _, r := range p.Routers {
 		for _, facts := range byRouter[r.Name()] {
@@ -273,7 +280,7 @@ func (p play) shown(r *stage.Router, facts account.Account) error {
 func (p play) newcomer(n console.NewSubscriber) stage.Person {
 	p.t.Helper()
 	n.Plan = planName
-	_, err := p.Staff.AddSubscriber(p.ctx, n)
+	_, err := p.Staff.AddSubscriber(p.ctx, staff, n)
 	p.must(err)
 	p.Router(n.Router).SetCustomer(n.Username, n.Password, true)
 	return stage.Person{Account: n.Account, Username: n.Username, Password: n.Password, Plan: planName, Router: p.Router(n.Router)}

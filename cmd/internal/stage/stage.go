@@ -52,6 +52,7 @@ type Options struct {
 	Log       *slog.Logger // nil: none
 	// Checkpoint is program.Options.Checkpoint.
 	Checkpoint func(string)
+	Clock      clock.Clock // of the program and its staff; nil: the machine's
 	// CommandTimeout bounds one command to a simulated router. 0: 3 s.
 	CommandTimeout time.Duration
 }
@@ -89,6 +90,8 @@ type Stage struct {
 	Program  *program.Program
 	Routers  []*Router
 	Sources  []Source
+	// APIToken may do everything in the staff API.
+	APIToken string
 	// DatabaseURL is the stage's own database.
 	DatabaseURL string
 	// Environ is the program's settings as environment variables. It holds secrets.
@@ -108,6 +111,9 @@ const (
 	standardKey = "Home-made"
 )
 
+// crew is who sets the stage.
+var crew = console.By{Actor: "staff"}
+
 // Open sets the stage and starts the program. ctx bounds the start only.
 func Open(ctx context.Context, opts Options) (*Stage, error) {
 	if opts.Log == nil {
@@ -116,12 +122,15 @@ func Open(ctx context.Context, opts Options) (*Stage, error) {
 	if opts.CommandTimeout == 0 {
 		opts.CommandTimeout = 3 * time.Second
 	}
+	if opts.Clock == nil {
+		opts.Clock = clock.System{}
+	}
 	s := &Stage{opts: opts, http: &http.Client{
 		Timeout:   15 * time.Second,
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
 	s.closers = append(s.closers, func() error { s.http.CloseIdleConnections(); return nil })
-	steps := []func(context.Context) error{s.openServers, s.openDatabase, s.openRouters, s.configure, s.addRouters, s.addSources}
+	steps := []func(context.Context) error{s.openServers, s.openDatabase, s.openRouters, s.configure, s.addRouters, s.addSources, s.addToken}
 	if !opts.NoProgram {
 		steps = append(steps, s.Start)
 	}
@@ -221,10 +230,7 @@ func (s *Stage) configure(context.Context) error {
 	}
 	rdb := program.OpenRedis(s.Settings)
 	s.closers = append(s.closers, rdb.Close)
-	s.Staff = console.New(console.Config{
-		Pool: s.Pool, Keys: s.Settings.Ring(), Ring: jobs.NewBell(rdb, s.opts.Log), Clock: clock.System{}, Zone: s.Settings.Zone,
-		Region: s.Settings.Region, Currency: s.Settings.Currency, Log: s.opts.Log,
-	})
+	s.Staff = program.NewStaff(s.Settings, s.Pool, jobs.NewBell(rdb, s.opts.Log), s.opts.Clock, s.opts.Log)
 	return nil
 }
 
@@ -245,7 +251,7 @@ func (s *Stage) addRouters(ctx context.Context) error {
 			}
 			n.NASAddress = host
 		}
-		if _, err := s.Staff.AddRouter(ctx, n); err != nil {
+		if _, err := s.Staff.AddRouter(ctx, crew, n); err != nil {
 			return err
 		}
 	}
@@ -288,6 +294,8 @@ func (s *Stage) Router(name string) *Router {
 
 // Plan adds a plan at a price of whole units of the currency.
 func (s *Stage) Plan(ctx context.Context, name, rate string, d account.Duration, price string) error {
-	_, err := s.Staff.AddPlan(ctx, console.NewPlan{Name: name, Rate: rate, Duration: d, Price: price})
+	_, err := s.Staff.AddPlan(ctx, crew, console.NewPlan{
+		Name: name, Rate: rate, Duration: console.Duration(d), Price: console.Money{Amount: price, Currency: s.Settings.Currency},
+	})
 	return err
 }
