@@ -126,6 +126,7 @@ func facts(a Account, now time.Time) map[string]string {
 		"email":        a.Contact.Email,
 		"address":      a.Contact.Address,
 		"username":     a.Username,
+		"router":       strconv.FormatInt(a.RouterID, 10),
 		"fixed_ip":     a.Address,
 	}
 	if a.Suspension != nil {

@@ -58,8 +58,11 @@ func (p ChangePackage) change(c *Change, now time.Time, zone *time.Location) err
 			return err
 		}
 	}
+	summary := fmt.Sprintf("Changed from %s to %s", was.Name, p.Plan.Name)
+	if was.ID == p.Plan.ID {
+		summary = fmt.Sprintf("%s stays, the change to %s is cancelled", was.Name, a.Next.Plan.Name)
+	}
 	a.Plan, a.Next = p.Plan, nil
-	summary := fmt.Sprintf("Changed from %s to %s", was.Name, a.Plan.Name)
 	switch {
 	case a.Suspension == nil && a.Remaining(now) == 0 && c.renew(1, now, zone) > 0:
 		summary += fmt.Sprintf(", bought from the balance until %s", readable(a.ExpiresAt, zone))

@@ -91,7 +91,7 @@ func TestChangeNow(t *testing.T) {
 		{"to the second", paid(noon.Add(3 * time.Second)), office(), true, false, 0, time.Second, 0, "Changed from Home 10 to Office 50, paid until 10 Mar 2026 12:00"},
 		{"the scheduled one now, the end stays", then(noon.Add(10*day), noon.Add(41*day)), office(), false, false, 0, 41 * day, 0, "Changed from Home 10 to Office 50, paid until 20 Apr 2026 12:00"},
 		{"the scheduled one now, what was paid at its price is kept", then(noon.Add(10*day), noon.Add(41*day)), office(), true, false, 0, 36 * day, 0, "Changed from Home 10 to Office 50, paid until 15 Apr 2026 12:00"},
-		{"the same one, without what was scheduled", then(noon.Add(10*day), noon.Add(41*day)), setup().Plan, true, false, 0, 72 * day, 0, "Changed from Home 10 to Home 10, paid until 21 May 2026 12:00"},
+		{"the same one, without what was scheduled", then(noon.Add(10*day), noon.Add(41*day)), setup().Plan, true, false, 0, 72 * day, 0, "Home 10 stays, the change to Office 50 is cancelled, paid until 21 May 2026 12:00"},
 		{"the wallet is not touched while time is left", paid(noon.Add(10 * day)), office(), false, false, 900_000, 10 * day, 0, "Changed from Home 10 to Office 50, paid until 20 Mar 2026 12:00"},
 		{"run out, at renewal", paid(noon.Add(-day)), office(), false, true, 0, 0, 0, "Changed from Home 10 to Office 50"},
 		{"run out, and the wallet covers one", paid(noon.Add(-day)), office(), false, true, 600_000, 31 * day, 1, "Changed from Home 10 to Office 50, bought from the balance until 10 Apr 2026 12:00"},
@@ -121,6 +121,10 @@ func TestChangeInGrace_BuysWhatTheWalletCovers(t *testing.T) {
 	got := apply(t, a, account.ChangePackage{Plan: cheap}, noon, time.UTC)
 	if len(got.Entries) != 1 || got.Account.Status(noon) != account.Active || !got.Account.GraceUntil.IsZero() {
 		t.Errorf("%s, bought %+v", got.Account.Status(noon), got.Entries)
+	}
+	a.Suspension = &account.Suspension{Category: account.Equipment, Since: noon}
+	if got := apply(t, a, account.ChangePackage{Plan: cheap}, noon, time.UTC); len(got.Entries) != 0 || got.Account.Plan != cheap {
+		t.Errorf("suspended: %s, bought %+v", got.Account.Plan.Name, got.Entries)
 	}
 }
 

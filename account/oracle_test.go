@@ -191,6 +191,8 @@ func (b *book) afterChange(t *rapid.T, was account.Account, p account.ChangePack
 	case left > 0 && p.Convert: // less than a second was left of it, and the next period is bought
 	case left > 0 && (is.Remaining(b.now) != left || len(c.Entries) != 0):
 		t.Fatalf("%v became %v without conversion: %+v", left, is.Remaining(b.now), c.Entries)
+	case left == 0 && was.Suspension != nil && len(c.Entries) != 0:
+		t.Fatalf("suspended, and the change bought %+v", c.Entries)
 	case left == 0 && was.Suspension == nil && (was.Balance.Minor >= p.Plan.Price.Minor) != (len(c.Entries) == 1):
 		t.Fatalf("run out, %s in the wallet, changed to %s at %s: %+v", was.Balance, p.Plan.Name, p.Plan.Price, c.Entries)
 	}

@@ -227,3 +227,12 @@ func TestPlanInAnotherCurrency_BuysNothingAndSaysSo(t *testing.T) {
 		t.Errorf("balance %s, entries %+v", got.Account.Balance, got.Entries)
 	}
 }
+
+func TestRenewal_IsInvoicedInTheProvidersYear(t *testing.T) {
+	t.Parallel()
+	z := nairobi(t)
+	got := apply(t, setup(), pay(150_000), at(t, z, "2027-01-01 00:30"), z)
+	if year := got.Entries[1].InvoiceYear; year != 2027 {
+		t.Errorf("bought half an hour into 2027 there, and invoiced in %d", year)
+	}
+}

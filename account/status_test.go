@@ -145,3 +145,31 @@ func TestReferences_AreFoldedToLettersAndDigits(t *testing.T) {
 		}
 	}
 }
+
+func TestGarden_LetsAnExpiredSessionGoOnSlowlyInItsList(t *testing.T) {
+	t.Parallel()
+	a := paid(noon.Add(time.Hour))
+	a.Plan, a.Plan.Pool, a.Address = office(), "homes", "10.1.2.3"
+	full := account.Line{State: account.LineEnabled, Rate: "50M/50M", Pool: "homes", Address: "10.1.2.3", CredentialGen: 1}
+	slow := full
+	slow.Rate, slow.AddressList = "64k/64k", account.GardenList
+	cut := full
+	cut.State = account.LineDisabled
+	grace, suspended, paidUp := a, a, a
+	grace.GraceUntil = noon.Add(2 * time.Hour)
+	suspended.Suspension = &account.Suspension{Category: account.Other, Since: noon}
+	paidUp = apply(t, paidUp, pay(300_000), noon.Add(2*time.Hour), time.UTC).Account
+	for name, c := range map[string]struct {
+		a    account.Account
+		at   time.Time
+		want account.Line
+	}{
+		"paid": {a, noon, full}, "run out": {a, noon.Add(time.Hour), slow}, "in grace": {grace, noon.Add(time.Hour), full},
+		"out of grace": {grace, noon.Add(2 * time.Hour), slow}, "suspended": {suspended, noon.Add(time.Hour), cut},
+		"paid again": {paidUp, noon.Add(2 * time.Hour), full},
+	} {
+		if diff := cmp.Diff(c.want, c.a.Desired(c.at)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+	}
+}
