@@ -65,10 +65,10 @@ func (p ChangePackage) change(c *Change, now time.Time, zone *time.Location) err
 	a.Plan, a.Next = p.Plan, nil
 	switch {
 	case a.Suspension == nil && a.Remaining(now) == 0 && c.renew(1, now, zone) > 0:
-		summary += fmt.Sprintf(", bought from the balance until %s", readable(a.ExpiresAt, zone))
+		summary += ", bought from the balance until " + readable(a.ExpiresAt, zone)
 	case a.clockStopped() || a.Remaining(now) == 0:
 	default:
-		summary += fmt.Sprintf(", paid until %s", readable(a.ExpiresAt, zone))
+		summary += ", paid until " + readable(a.ExpiresAt, zone)
 	}
 	c.say("change-package", "%s", summary)
 	return nil
@@ -89,7 +89,7 @@ func (c *Change) convert(into Plan, now time.Time, zone *time.Location) error {
 		converted += more
 	}
 	if !ok || converted > maxPaid {
-		return &Refused{fmt.Sprintf("the unused time would be worth more than a century of %s", into.Name)}
+		return &Refused{"the unused time would be worth more than a century of " + into.Name}
 	}
 	c.move(now.Add(converted).Sub(a.ExpiresAt), zone)
 	return nil
@@ -124,7 +124,7 @@ func (CancelChange) apply(c *Change, now time.Time, zone *time.Location) error {
 	if cancelled.At.Before(a.ExpiresAt) {
 		later, ok := worth(a.ExpiresAt.Sub(cancelled.At), cancelled.Plan, a.Plan, now, zone)
 		if !ok {
-			return &Refused{fmt.Sprintf("the time paid ahead would be worth more than a century of %s", a.Plan.Name)}
+			return &Refused{"the time paid ahead would be worth more than a century of " + a.Plan.Name}
 		}
 		c.move(cancelled.At.Add(later).Sub(a.ExpiresAt), zone)
 	}

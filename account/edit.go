@@ -21,7 +21,7 @@ type Edit struct {
 func (e Edit) apply(c *Change, _ time.Time, _ *time.Location) error {
 	a := &c.Account
 	if e.Revision != 0 && e.Revision != a.Revision {
-		return &Refused{fmt.Sprintf("%s was edited by somebody else meanwhile; look at it again", a.Number)}
+		return &Refused{a.Number + " was edited by somebody else meanwhile; look at it again"}
 	}
 	if e.Name != nil && *e.Name == "" {
 		return &Refused{"a subscriber needs a name"}

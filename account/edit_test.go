@@ -10,15 +10,16 @@ import (
 	"qserve/account"
 )
 
-func ptr[T any](v T) *T { return &v }
+//go:fix inline
+func ptr[T any](v T) *T { return new(v) }
 
 func TestEdit_SaysWhatWasAndWhatIsWithoutThePassword(t *testing.T) {
 	t.Parallel()
 	a := paid(noon.Add(time.Hour))
 	a.Contact = account.Contact{Name: "Jane", Phone: "+254712345678"}
 	got := apply(t, a, account.Edit{
-		Name: ptr("Jane Doe"), Phone: ptr(""), Email: ptr("jane@fibre.example"), Address: ptr("Mast 3"),
-		Username: ptr("jane"), FixedAddress: ptr("10.1.2.3"), NewPassword: true, Revision: a.Revision,
+		Name: new("Jane Doe"), Phone: new(""), Email: new("jane@fibre.example"), Address: new("Mast 3"),
+		Username: new("jane"), FixedAddress: new("10.1.2.3"), NewPassword: true, Revision: a.Revision,
 	}, noon, time.UTC)
 	want := account.Change{
 		Account: a,
@@ -45,11 +46,11 @@ func TestEdit_LeavesTheOldPlaceOnlyWhenItIsAnother(t *testing.T) {
 		cmd  account.Edit
 		left []account.Place
 	}{
-		{"another user name", account.Edit{Username: ptr("jane")}, old},
-		{"another router", account.Edit{RouterID: ptr(int64(8))}, old},
-		{"both", account.Edit{Username: ptr("jane"), RouterID: ptr(int64(8))}, old},
+		{"another user name", account.Edit{Username: new("jane")}, old},
+		{"another router", account.Edit{RouterID: new(int64(8))}, old},
+		{"both", account.Edit{Username: new("jane"), RouterID: new(int64(8))}, old},
 		{"another password", account.Edit{NewPassword: true}, nil},
-		{"another name", account.Edit{Name: ptr("Jane")}, nil},
+		{"another name", account.Edit{Name: new("Jane")}, nil},
 	} {
 		got := apply(t, setup(), c.cmd, noon, time.UTC)
 		if diff := cmp.Diff(c.left, got.Left); diff != "" {
@@ -63,7 +64,7 @@ func TestEdit_LeavesTheOldPlaceOnlyWhenItIsAnother(t *testing.T) {
 
 func TestEdit_OfNothingChangesNothing(t *testing.T) {
 	t.Parallel()
-	same := account.Edit{Username: ptr("acc-0042"), RouterID: ptr(int64(7)), Phone: ptr("")}
+	same := account.Edit{Username: new("acc-0042"), RouterID: new(int64(7)), Phone: new("")}
 	for _, cmd := range []account.Edit{{}, same} {
 		if diff := cmp.Diff(account.Change{Account: setup()}, apply(t, setup(), cmd, noon, time.UTC)); diff != "" {
 			t.Errorf("change (-want +got):\n%s", diff)
@@ -75,7 +76,7 @@ func TestEdit_OfWhatSomebodyElseEditedIsRefused(t *testing.T) {
 	t.Parallel()
 	a := setup()
 	a.Revision = 3
-	if reason := refused(t, a, account.Edit{Phone: ptr("+254712345678"), Revision: 2}, noon); !strings.Contains(reason, "edited by somebody else") {
+	if reason := refused(t, a, account.Edit{Phone: new("+254712345678"), Revision: 2}, noon); !strings.Contains(reason, "edited by somebody else") {
 		t.Errorf("refused with %q", reason)
 	}
 	for _, revision := range []int64{0, 3} {
@@ -83,7 +84,7 @@ func TestEdit_OfWhatSomebodyElseEditedIsRefused(t *testing.T) {
 			t.Errorf("revision %d became %d", revision, got.Revision)
 		}
 	}
-	if reason := refused(t, a, account.Edit{Name: ptr("")}, noon); reason != "a subscriber needs a name" {
+	if reason := refused(t, a, account.Edit{Name: new("")}, noon); reason != "a subscriber needs a name" {
 		t.Errorf("refused with %q", reason)
 	}
 }

@@ -39,12 +39,12 @@ func (s *Service) Give(ctx context.Context, by By, ref string, o Order) (Given, 
 	if _, err := s.tryOut(ctx, q, on, d); err != nil {
 		return Given{}, err
 	}
-	view, err := s.accept(ctx, q, by, on.Subscriber.ID, d)
+	given, err := s.accept(ctx, q, by, on.Subscriber.ID, d)
 	if err != nil {
 		return Given{}, err
 	}
-	s.Ring.RingAction(ctx, view.ID, d.kind)
-	return Given{ActionView: view, Password: d.password}, nil
+	s.Ring.RingAction(ctx, given.ID, d.kind)
+	return given, nil
 }
 
 // repeated returns the action that the same request has given before.
@@ -63,11 +63,12 @@ func (s *Service) repeated(ctx context.Context, q *db.Queries, by By) (ActionVie
 	return view, true, err
 }
 
-// accept stores an action. The caller rings once it is committed.
-func (s *Service) accept(ctx context.Context, q *db.Queries, by By, subscriber int64, d draft) (ActionView, error) {
+// accept stores an action, or finds the one that the same request has just stored: then the password of this draft is
+// nobody's. The caller rings once it is committed.
+func (s *Service) accept(ctx context.Context, q *db.Queries, by By, subscriber int64, d draft) (Given, error) {
 	arguments, err := json.Marshal(d.arguments)
 	if err != nil {
-		return ActionView{}, fmt.Errorf("write the arguments of %s: %w", d.kind, err)
+		return Given{}, fmt.Errorf("write the arguments of %s: %w", d.kind, err)
 	}
 	now := s.Clock.Now()
 	id, err := q.InsertAction(ctx, db.InsertActionParams{
@@ -76,15 +77,15 @@ func (s *Service) accept(ctx context.Context, q *db.Queries, by By, subscriber i
 	})
 	if errors.Is(err, pgx.ErrNoRows) {
 		view, _, err := s.repeated(ctx, q, by)
-		return view, err
+		return Given{ActionView: view}, err
 	}
 	if err != nil {
-		return ActionView{}, fmt.Errorf("store the action %s on subscriber %d: %w", d.kind, subscriber, err)
+		return Given{}, fmt.Errorf("store the action %s on subscriber %d: %w", d.kind, subscriber, err)
 	}
-	return ActionView{
+	return Given{Password: d.password, ActionView: ActionView{
 		ID: id, Kind: d.kind, Subscriber: &subscriber, State: "accepted", Actor: by.Actor, AcceptedAt: now.UTC(),
 		Routers: []ActionRouterView{},
-	}, nil
+	}}, nil
 }
 
 // outcome is what an order would come to.

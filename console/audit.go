@@ -26,9 +26,9 @@ type AuditView struct {
 	Actor   string            `json:"actor" example:"token call-centre"`
 	Source  string            `json:"source,omitempty" example:"10.0.0.7" doc:"Address that the request came from."`
 	Object  string            `json:"object" example:"ACC-0042" doc:"Account number, or what kind of setting and its name."`
-	Summary string            `json:"summary"`
-	Before  map[string]string `json:"before,omitempty"`
-	After   map[string]string `json:"after,omitempty"`
+	Summary string            `json:"summary" example:"Suspended: equipment"`
+	Before  map[string]string `json:"before,omitempty" doc:"Facts as they were, by name; only those that changed."`
+	After   map[string]string `json:"after,omitempty" doc:"The same facts as they are since."`
 }
 
 const listAudit = "audit"

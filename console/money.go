@@ -66,8 +66,8 @@ func (s *Service) EnterPayment(ctx context.Context, by By, n NewPayment) (Entere
 		if _, err := s.tryOut(ctx, q, on, d); err != nil {
 			return err
 		}
-		view, err := s.accept(ctx, q, by, on.Subscriber.ID, d)
-		action = &view
+		given, err := s.accept(ctx, q, by, on.Subscriber.ID, d)
+		action = &given.ActionView
 		return err
 	})
 	if err != nil {

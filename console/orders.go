@@ -189,7 +189,7 @@ func (o EditOrder) draft(ctx context.Context, s *Service, q *db.Queries, on subs
 	}
 	if o.Router != nil {
 		router, err := q.RouterByName(ctx, *o.Router)
-		if errors.Is(err, pgx.ErrNoRows) || (err == nil && router.ArchivedAt != nil) {
+		if errors.Is(err, pgx.ErrNoRows) {
 			return draft{}, bad("router", "there is no router %.100q", *o.Router)
 		}
 		if err != nil {

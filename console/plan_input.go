@@ -21,13 +21,13 @@ type NewPlan struct {
 // PlanChange is what is to be different about a plan; nil leaves a field as it is. Rate, pool and what happens at expiry
 // reach everybody who has the plan at once; price and duration count from each one's next renewal.
 type PlanChange struct {
-	Name       *string   `json:"name,omitempty"`
+	Name       *string   `json:"name,omitempty" example:"Home 10"`
 	Rate       *string   `json:"rate,omitempty" example:"8M/16M"`
 	Duration   *Duration `json:"duration,omitempty"`
 	Price      *Money    `json:"price,omitempty"`
 	OnExpiry   *string   `json:"on_expiry,omitempty" enum:"cut,garden"`
-	GardenRate *string   `json:"garden_rate,omitempty"`
-	Pool       *string   `json:"pool,omitempty"`
+	GardenRate *string   `json:"garden_rate,omitempty" example:"256k/256k" doc:"Rate in the garden."`
+	Pool       *string   `json:"pool,omitempty" example:"homes" doc:"Address pool on the routers; empty for each router's own."`
 }
 
 // gardenRate is enough for a pay page and too slow to stay.

@@ -20,14 +20,14 @@ type PreviewView struct {
 
 // StateView is what an order may change of an account.
 type StateView struct {
-	Status       string     `json:"status"`
-	Plan         string     `json:"plan"`
+	Status       string     `json:"status" enum:"active,grace,expired,suspended" example:"active"`
+	Plan         string     `json:"plan" example:"Home 10"`
 	Rate         string     `json:"rate" doc:"Upload/download of the plan."`
 	RenewalPrice Money      `json:"renewal_price" doc:"What the next period costs."`
 	ExpiresAt    *time.Time `json:"expires_at"`
-	Remaining    int64      `json:"remaining_seconds"`
+	Remaining    int64      `json:"remaining_seconds" example:"777600" doc:"Paid time that is left."`
 	GraceUntil   *time.Time `json:"grace_until"`
-	NextPlan     *string    `json:"next_plan"`
+	NextPlan     *string    `json:"next_plan" example:"Home 20" doc:"Plan that takes over at next_plan_at; null when none is scheduled."`
 	NextPlanAt   *time.Time `json:"next_plan_at"`
 	Balance      Money      `json:"balance"`
 }

@@ -17,7 +17,7 @@ type NewRouter struct {
 
 	APIAddress  string `json:"api_address,omitempty" example:"10.9.0.2:8729" doc:"host:port; required in mode local."`
 	APIUser     string `json:"api_user,omitempty" example:"qserve"`
-	APIPassword string `json:"api_password,omitempty"`
+	APIPassword string `json:"api_password,omitempty" doc:"Of the API user. Stored sealed and never shown."`
 	APIPlain    bool   `json:"api_plain,omitempty" doc:"Speak the clear-text protocol of port 8728. Passwords can be read on the way."`
 	APIPin      string `json:"api_pin,omitempty" doc:"SHA-256 of the router's certificate, hexadecimal; colons are tolerated."`
 	APICA       string `json:"api_ca,omitempty" doc:"Certificate of the authority that signed the router's, PEM."`
@@ -25,7 +25,7 @@ type NewRouter struct {
 	RadiusSecret            string `json:"radius_secret,omitempty" doc:"Mode radius; 8 characters or more."`
 	NASAddress              string `json:"nas_address,omitempty" example:"10.9.0.2" doc:"Where its RADIUS requests come from; default: the host of coa_address or api_address."`
 	CoAAddress              string `json:"coa_address,omitempty" example:"10.9.0.2:3799" doc:"host:port of /radius incoming; default: the same host, port 3799."`
-	CoAMessageAuthenticator bool   `json:"coa_message_authenticator,omitempty"`
+	CoAMessageAuthenticator bool   `json:"coa_message_authenticator,omitempty" example:"true" doc:"Sign CoA requests with Message-Authenticator too."`
 	CoAEventTimestamp       bool   `json:"coa_event_timestamp,omitempty" doc:"The router needs a right clock."`
 
 	LocalAddress   string `json:"local_address,omitempty" example:"100.64.8.1" doc:"The router's end of every tunnel."`
@@ -36,22 +36,22 @@ type NewRouter struct {
 // RouterChange is what is to be different about a router; nil leaves a field as it is. A change of mode or of where it is
 // makes everything on it be written and looked at again.
 type RouterChange struct {
-	Name                    *string `json:"name,omitempty"`
+	Name                    *string `json:"name,omitempty" example:"Ngong"`
 	Mode                    *string `json:"mode,omitempty" enum:"local,radius"`
-	APIAddress              *string `json:"api_address,omitempty"`
-	APIUser                 *string `json:"api_user,omitempty"`
-	APIPassword             *string `json:"api_password,omitempty"`
-	APIPlain                *bool   `json:"api_plain,omitempty"`
-	APIPin                  *string `json:"api_pin,omitempty"`
-	APICA                   *string `json:"api_ca,omitempty"`
-	RadiusSecret            *string `json:"radius_secret,omitempty"`
-	NASAddress              *string `json:"nas_address,omitempty"`
-	CoAAddress              *string `json:"coa_address,omitempty"`
-	CoAMessageAuthenticator *bool   `json:"coa_message_authenticator,omitempty"`
-	CoAEventTimestamp       *bool   `json:"coa_event_timestamp,omitempty"`
-	LocalAddress            *string `json:"local_address,omitempty"`
-	Pool                    *string `json:"pool,omitempty"`
-	InterimSeconds          *int    `json:"interim_seconds,omitempty"`
+	APIAddress              *string `json:"api_address,omitempty" example:"10.9.0.2:8729" doc:"host:port; required in mode local."`
+	APIUser                 *string `json:"api_user,omitempty" example:"qserve"`
+	APIPassword             *string `json:"api_password,omitempty" doc:"Replaces the stored one."`
+	APIPlain                *bool   `json:"api_plain,omitempty" example:"false" doc:"Speak the clear-text protocol of port 8728."`
+	APIPin                  *string `json:"api_pin,omitempty" doc:"SHA-256 of the router's certificate, hexadecimal; colons are tolerated."`
+	APICA                   *string `json:"api_ca,omitempty" doc:"Certificate of the authority that signed the router's, PEM."`
+	RadiusSecret            *string `json:"radius_secret,omitempty" doc:"Replaces the stored one; 8 characters or more."`
+	NASAddress              *string `json:"nas_address,omitempty" example:"10.9.0.2" doc:"Where its RADIUS requests come from."`
+	CoAAddress              *string `json:"coa_address,omitempty" example:"10.9.0.2:3799" doc:"host:port of /radius incoming."`
+	CoAMessageAuthenticator *bool   `json:"coa_message_authenticator,omitempty" example:"true" doc:"Sign CoA requests with Message-Authenticator too."`
+	CoAEventTimestamp       *bool   `json:"coa_event_timestamp,omitempty" example:"false" doc:"The router needs a right clock."`
+	LocalAddress            *string `json:"local_address,omitempty" example:"100.64.8.1" doc:"The router's end of every tunnel."`
+	Pool                    *string `json:"pool,omitempty" example:"pppoe" doc:"Default address pool on the router."`
+	InterimSeconds          *int    `json:"interim_seconds,omitempty" example:"300" doc:"Between two accounting records of a session, 60 to 86400."`
 }
 
 // kept says which secrets of a router are stored already, and so need not be given.

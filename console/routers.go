@@ -20,7 +20,7 @@ type Checker interface {
 
 // RouterReport is what a router said when it was looked at.
 type RouterReport struct {
-	Reachable bool     `json:"reachable"`
+	Reachable bool     `json:"reachable" example:"true"`
 	Identity  string   `json:"identity,omitempty" example:"ngong-1"`
 	Version   string   `json:"version,omitempty" example:"7.18.2 (stable)"`
 	Uptime    string   `json:"uptime,omitempty" example:"3w2d4h"`
@@ -33,25 +33,25 @@ type RouterView struct {
 	Mode                    string     `json:"mode" enum:"local,radius" doc:"local: PPP secrets on the router. radius: the router asks Qserve."`
 	APIAddress              string     `json:"api_address" example:"10.9.0.2:8729" doc:"Of the RouterOS API; empty when it is not used."`
 	APIUser                 string     `json:"api_user" example:"qserve"`
-	APIPasswordSet          bool       `json:"api_password_set"`
+	APIPasswordSet          bool       `json:"api_password_set" example:"true"`
 	APIPlain                bool       `json:"api_plain" doc:"Clear text (port 8728)."`
 	APIPin                  string     `json:"api_pin" doc:"SHA-256 of the router's certificate, hexadecimal."`
 	APICA                   string     `json:"api_ca" doc:"Certificate of the authority that signed the router's, PEM."`
 	NASAddress              string     `json:"nas_address" example:"10.9.0.2" doc:"Where its RADIUS requests come from."`
 	CoAAddress              string     `json:"coa_address" example:"10.9.0.2:3799"`
-	RadiusSecretSet         bool       `json:"radius_secret_set"`
-	CoAMessageAuthenticator bool       `json:"coa_message_authenticator"`
-	CoAEventTimestamp       bool       `json:"coa_event_timestamp"`
+	RadiusSecretSet         bool       `json:"radius_secret_set" example:"true"`
+	CoAMessageAuthenticator bool       `json:"coa_message_authenticator" example:"true" doc:"Whether CoA requests carry a Message-Authenticator."`
+	CoAEventTimestamp       bool       `json:"coa_event_timestamp" example:"false" doc:"Whether CoA requests carry an Event-Timestamp."`
 	LocalAddress            string     `json:"local_address" example:"100.64.8.1" doc:"The router's end of every tunnel."`
 	Pool                    string     `json:"pool" doc:"Default address pool on the router."`
 	InterimSeconds          int        `json:"interim_seconds" example:"300" doc:"Between two accounting records of a session."`
 	Reachable               bool       `json:"reachable" doc:"Whether it answered when it was last needed."`
 	LastContactAt           *time.Time `json:"last_contact_at"`
-	LastError               string     `json:"last_error,omitempty"`
+	LastError               string     `json:"last_error,omitempty" example:"no answer from 10.9.0.2:8729 within 5s"`
 	NextTryAt               *time.Time `json:"next_try_at,omitempty" doc:"When it is tried again by itself."`
 	Unconfirmed             int64      `json:"unconfirmed" doc:"User names whose wanted state it has not confirmed yet."`
 	Oldest                  *time.Time `json:"oldest,omitempty" doc:"Since when the oldest of them waits."`
-	Subscribers             int64      `json:"subscribers"`
+	Subscribers             int64      `json:"subscribers" example:"412" doc:"How many are on it."`
 	Online                  int64      `json:"online" doc:"Running sessions, as far as is known."`
 }
 

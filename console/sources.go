@@ -58,7 +58,7 @@ type NewSource struct {
 // SourceChange is what is to be different about a payment source; nil leaves it as it is. Where its money goes cannot be
 // changed: that is another source.
 type SourceChange struct {
-	Name *string `json:"name,omitempty"`
+	Name *string `json:"name,omitempty" example:"M-Pesa 600100"`
 }
 
 // SourceSecret is a source with the secret that signs its deliveries.

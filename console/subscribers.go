@@ -48,6 +48,9 @@ func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (Ad
 	if err != nil {
 		return AddedSubscriber{}, err
 	}
+	if added, ok, err := s.addedBefore(ctx, by); ok || err != nil {
+		return added, err
+	}
 	var saved db.Saved
 	err = db.InTx(ctx, s.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		plan, err := q.PlanByName(ctx, n.Plan)
@@ -58,7 +61,7 @@ func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (Ad
 			return fmt.Errorf("read plan %q: %w", n.Plan, err)
 		}
 		router, err := q.RouterByName(ctx, n.Router)
-		if errors.Is(err, pgx.ErrNoRows) || (err == nil && router.ArchivedAt != nil) {
+		if errors.Is(err, pgx.ErrNoRows) {
 			return bad("router", "there is no router %q", n.Router)
 		}
 		if err != nil {
@@ -90,7 +93,10 @@ func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (Ad
 			return err
 		}
 		saved, err = db.SaveChange(ctx, tx, db.Deed{Change: change, Kind: "create", Actor: by.Actor, Source: by.Source, AcceptedAt: now}, now)
-		return err
+		if err != nil || by.RequestKey == "" {
+			return err
+		}
+		return q.NameRequest(ctx, db.NameRequestParams{ID: saved.ActionID, RequestKey: by.RequestKey})
 	})
 	if err != nil {
 		return AddedSubscriber{}, err
@@ -100,6 +106,24 @@ func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (Ad
 	}
 	s.Ring.RingDue(ctx, saved.SubscriberID, saved.DueAt, s.Clock.Now())
 	return AddedSubscriber{Saved: saved, Password: n.Password}, nil
+}
+
+// addedBefore returns what the same request has added before.
+func (s *Service) addedBefore(ctx context.Context, by By) (AddedSubscriber, bool, error) {
+	q := db.New(s.Pool)
+	action, ok, err := s.repeated(ctx, q, by)
+	if !ok || err != nil || action.Subscriber == nil {
+		return AddedSubscriber{}, false, err
+	}
+	row, err := q.SubscriberByID(ctx, *action.Subscriber)
+	if err != nil {
+		return AddedSubscriber{}, false, fmt.Errorf("read subscriber %d: %w", *action.Subscriber, err)
+	}
+	password, err := s.Keys.Open(row.Subscriber.PasswordSealed, db.SubscriberPasswordRow(row.Subscriber.ID))
+	if err != nil {
+		return AddedSubscriber{}, false, fmt.Errorf("open the PPPoE password of subscriber %d: %w", row.Subscriber.ID, err)
+	}
+	return AddedSubscriber{Saved: db.Saved{SubscriberID: row.Subscriber.ID, ActionID: action.ID}, Password: string(password)}, true, nil
 }
 
 func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, error) {

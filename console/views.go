@@ -48,14 +48,14 @@ type SubscriberView struct {
 // SuspensionView is a suspension.
 type SuspensionView struct {
 	Category       string     `json:"category" enum:"non-payment,equipment,customer-request,other"`
-	Reason         string     `json:"reason"`
+	Reason         string     `json:"reason" example:"Away until January"`
 	Since          time.Time  `json:"since"`
 	ClockStoppedAt *time.Time `json:"clock_stopped_at,omitempty" doc:"Set when the suspension stops the clock."`
 }
 
 // ConnectionView is whether a subscriber is online, as far as is known.
 type ConnectionView struct {
-	Online    bool       `json:"online"`
+	Online    bool       `json:"online" example:"true"`
 	Address   string     `json:"address,omitempty" example:"100.64.8.10"`
 	SessionID string     `json:"session_id,omitempty" example:"81000001"`
 	Since     *time.Time `json:"since,omitempty" doc:"Begin of the running session."`
@@ -85,53 +85,53 @@ func (v ActionView) Final() bool { return v.State == "confirmed" || v.State == "
 type ActionRouterView struct {
 	Router    string     `json:"router" example:"Ngong"`
 	Username  string     `json:"username" example:"acc-0042"`
-	Confirmed bool       `json:"confirmed"`
-	Attempts  int        `json:"attempts"`
+	Confirmed bool       `json:"confirmed" example:"false" doc:"Whether it was seen to hold what the action wants."`
+	Attempts  int        `json:"attempts" example:"2" doc:"How often it was tried in vain."`
 	NextTryAt *time.Time `json:"next_try_at,omitempty" doc:"When the router is tried again by itself."`
-	LastError string     `json:"last_error,omitempty"`
+	LastError string     `json:"last_error,omitempty" example:"no answer from 10.9.0.2:8729 within 5s" doc:"Why the last try failed."`
 }
 
 // ActivityView is one line of an account's history.
 type ActivityView struct {
-	ID      int64             `json:"id"`
+	ID      int64             `json:"id" example:"5120"`
 	At      time.Time         `json:"at"`
 	Kind    string            `json:"kind" example:"extend"`
 	Actor   string            `json:"actor" example:"token call-centre"`
 	Source  string            `json:"source,omitempty" example:"10.0.0.7" doc:"Address that the request came from."`
 	Summary string            `json:"summary" example:"Extended by 3 days until 4 Dec 2026 18:00: outage"`
-	Before  map[string]string `json:"before,omitempty"`
-	After   map[string]string `json:"after,omitempty"`
-	Action  *int64            `json:"action,omitempty"`
+	Before  map[string]string `json:"before,omitempty" doc:"Facts as they were, by name; only those that changed."`
+	After   map[string]string `json:"after,omitempty" doc:"The same facts as they are since."`
+	Action  *int64            `json:"action,omitempty" example:"1017" doc:"Id of the action that did it."`
 	// What the router answered to the action, so far.
 	Routers []ActionRouterView `json:"routers,omitempty"`
 }
 
 // PaymentView is one payment.
 type PaymentView struct {
-	ID         int64     `json:"id"`
+	ID         int64     `json:"id" example:"311"`
 	Method     string    `json:"method" example:"mpesa" doc:"Kind of the payment source, or cash or bank."`
 	Receipt    string    `json:"receipt" example:"SKL7X2M4QP" doc:"The provider's transaction id, or the reference that staff entered."`
 	Merchant   string    `json:"merchant" example:"600100"`
 	Amount     Money     `json:"amount"`
 	Reference  string    `json:"reference" example:"ACC-0042" doc:"The account as the payer typed it."`
-	PayerName  string    `json:"payer_name"`
-	PayerPhone string    `json:"payer_phone"`
+	PayerName  string    `json:"payer_name" example:"AMINA W." doc:"As the provider told it."`
+	PayerPhone string    `json:"payer_phone" example:"+254712345678" doc:"As the provider told it; may be empty."`
 	OccurredAt time.Time `json:"occurred_at"`
 	ReceivedAt time.Time `json:"received_at"`
 	Status     string    `json:"status" enum:"credited,unallocated,reversed"`
 	// Unallocated says why the money is nobody's yet.
-	Unallocated string  `json:"unallocated,omitempty"`
-	Subscriber  *int64  `json:"subscriber"`
+	Unallocated string  `json:"unallocated,omitempty" example:"there is no account ACC-9999" doc:"Why the money is nobody's yet."`
+	Subscriber  *int64  `json:"subscriber" example:"42" doc:"Id of the subscriber; null while it is nobody's."`
 	Account     *string `json:"account" doc:"Account number of the subscriber."`
-	EnteredBy   string  `json:"entered_by,omitempty"`
-	Reversal    string  `json:"reversal_reason,omitempty"`
+	EnteredBy   string  `json:"entered_by,omitempty" example:"token call-centre" doc:"Who entered it by hand."`
+	Reversal    string  `json:"reversal_reason,omitempty" example:"typed twice" doc:"Why it was reversed."`
 }
 
 // InvoiceView is one invoice.
 type InvoiceView struct {
 	Number      string    `json:"number" example:"2026-000123" doc:"Numbered without gaps in each year."`
 	IssuedAt    time.Time `json:"issued_at"`
-	Plan        string    `json:"plan"`
+	Plan        string    `json:"plan" example:"Home 10" doc:"Name of the plan when it was bought."`
 	Periods     int       `json:"periods" doc:"Negative on a credit note."`
 	Total       Money     `json:"total"`
 	PeriodStart time.Time `json:"period_start"`
@@ -140,14 +140,14 @@ type InvoiceView struct {
 
 // LedgerView is one line of the wallet, with the balance after it.
 type LedgerView struct {
-	ID      int64     `json:"id"`
+	ID      int64     `json:"id" example:"7301"`
 	At      time.Time `json:"at"`
 	Kind    string    `json:"kind" enum:"payment,renewal,reversal,refund"`
 	Amount  Money     `json:"amount" doc:"Negative when it leaves the wallet."`
 	Balance Money     `json:"balance" doc:"After this line."`
 	Summary string    `json:"summary" example:"Home 10, 1 period until 4 Dec 2026 18:00"`
-	Payment *int64    `json:"payment,omitempty"`
-	Action  int64     `json:"action"`
+	Payment *int64    `json:"payment,omitempty" example:"311" doc:"Id of the payment that it is about."`
+	Action  int64     `json:"action" example:"1017" doc:"Id of the action that booked it."`
 }
 
 // Page is a part of a list. Next asks for the following part; empty at the end.

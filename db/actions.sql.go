@@ -319,6 +319,36 @@ func (q *Queries) InsertAppliedActions(ctx context.Context, arg InsertAppliedAct
 	return items, nil
 }
 
+const lockSharedActions = `-- name: LockSharedActions :exec
+select a.id from action_provisions mine
+join action_provisions other on other.action_id = mine.action_id and other.provision_id <> mine.provision_id
+join actions a on a.id = mine.action_id and a.state = 'applied'
+where mine.provision_id = any($1::bigint[])
+order by a.id for update of a
+`
+
+// Actions that wait for more than these provisions. Two routers may confirm the last two parts of one at the same moment;
+// the second waits here, and the next statement of its transaction sees what the first has confirmed.
+func (q *Queries) LockSharedActions(ctx context.Context, provisionIds []int64) error {
+	_, err := q.db.Exec(ctx, lockSharedActions, provisionIds)
+	return err
+}
+
+const nameRequest = `-- name: NameRequest :exec
+update actions set request_key = $1::text where id = $2
+`
+
+type NameRequestParams struct {
+	RequestKey string
+	ID         int64
+}
+
+// Of an action that was applied in the transaction that wrote it.
+func (q *Queries) NameRequest(ctx context.Context, arg NameRequestParams) error {
+	_, err := q.db.Exec(ctx, nameRequest, arg.RequestKey, arg.ID)
+	return err
+}
+
 const subscriberOfAction = `-- name: SubscriberOfAction :one
 select subscriber_id::bigint as subscriber_id from actions where id = $1 and state = 'accepted'
 `

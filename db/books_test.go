@@ -78,9 +78,8 @@ func (b *books) payment(transaction string, minor int64) int64 {
 
 func (b *books) facts(id int64) (facts account.Account) {
 	b.t.Helper()
-	err := db.InTx(b.t.Context(), b.pool, func(_ pgx.Tx, q *db.Queries) error {
-		locked, err := db.LockAccountFacts(b.t.Context(), q, id)
-		facts = locked.Account
+	err := db.InTx(b.t.Context(), b.pool, func(_ pgx.Tx, q *db.Queries) (err error) {
+		facts, err = db.LockAccountFacts(b.t.Context(), q, id)
 		return err
 	})
 	if err != nil {
@@ -99,7 +98,7 @@ func (b *books) do(id int64, cmd account.Command, deed db.Deed, now time.Time, t
 		if err != nil {
 			return err
 		}
-		change, err := account.Apply(locked.Account, cmd, now, time.UTC)
+		change, err := account.Apply(locked, cmd, now, time.UTC)
 		if err != nil {
 			return err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -30,7 +31,7 @@ func TestSavedChange_IsReadBackAsItWasDecided(t *testing.T) {
 	}
 	p := b.provision("jane")
 	if diff := cmp.Diff(db.Saved{
-		SubscriberID: b.jane, ActionID: saved.ActionID, RouterID: b.router, DueAt: noon.AddDate(0, 1, 0),
+		SubscriberID: b.jane, ActionID: saved.ActionID, Routers: []int64{b.router}, DueAt: noon.AddDate(0, 1, 0),
 	}, saved); diff != "" {
 		t.Errorf("what is left to do (-want +got):\n%s", diff)
 	}
@@ -96,7 +97,7 @@ func TestChangeThatFailsAnywhere_IsNotStoredAtAll(t *testing.T) {
 	} {
 		c.deed.AcceptedAt = noon
 		saved, err := b.do(b.jane, c.cmd, c.deed, noon, c.then)
-		if err == nil || saved != (db.Saved{}) {
+		if err == nil || !cmp.Equal(saved, db.Saved{}) {
 			t.Errorf("%s: stored as %+v", name, saved)
 		}
 		if diff := cmp.Diff(before, b.counts()); diff != "" {
@@ -122,7 +123,7 @@ func TestDoneMark_IsStoredWithTheChange(t *testing.T) {
 		values ($1, 'k', sha256('x'), '', $2) returning id`, b.source, noon)
 	b.must(b.jane, account.Open{}, db.Deed{Kind: "create", Actor: "x", AcceptedAt: noon}, noon, func(q *db.Queries) error {
 		return q.FinishDeliveries(t.Context(), db.FinishDeliveriesParams{
-			IDs: []int64{delivery}, States: []string{"processed"}, Problems: []string{""}, Now: noon,
+			IDs: []int64{delivery}, States: []string{"processed"}, Problems: []string{""}, Repeats: []string{""}, Now: noon,
 		})
 	})
 	if n, err := b.q.CountWaitingDeliveries(t.Context()); err != nil || n != 0 {
@@ -152,10 +153,10 @@ func TestWantedGeneration_GrowsOnlyWhenTheRouterHasToChange(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
 	type want struct {
-		subscriber                 int64
-		state, rate, pool, address string
-		credentialGen              int64
-		at                         time.Time
+		subscriber                       int64
+		state, rate, pool, address, list string
+		credentialGen                    int64
+		at                               time.Time
 	}
 	line := want{subscriber: b.jane, state: "enabled", rate: "5M/10M", pool: "homes", address: "10.1.2.3", credentialGen: 1, at: noon}
 	wanted := func(w want) int64 {
@@ -163,6 +164,7 @@ func TestWantedGeneration_GrowsOnlyWhenTheRouterHasToChange(t *testing.T) {
 		if _, err := b.q.WantLines(t.Context(), db.WantLinesParams{
 			RouterIDs: []int64{b.router}, Usernames: []string{"jane"}, SubscriberIDs: []int64{w.subscriber},
 			States: []string{w.state}, Rates: []string{w.rate}, Pools: []string{w.pool}, Addresses: []string{w.address},
+			AddressLists:   []string{w.list},
 			CredentialGens: []int64{w.credentialGen}, Now: w.at,
 		}); err != nil {
 			t.Fatal(err)
@@ -184,6 +186,7 @@ func TestWantedGeneration_GrowsOnlyWhenTheRouterHasToChange(t *testing.T) {
 		"rate":       func(w *want) { w.rate = "5M/20M" },
 		"pool":       func(w *want) { w.pool = "" },
 		"address":    func(w *want) { w.address = "" },
+		"list":       func(w *want) { w.list = account.GardenList },
 		"password":   func(w *want) { w.credentialGen = 2 },
 		"subscriber": func(w *want) { w.subscriber = john },
 		"nobody":     func(w *want) { w.state, w.subscriber = "absent", 0 },
@@ -245,15 +248,15 @@ func TestActionThatAsksNothingOfTheRouter_IsConfirmedAtOnce(t *testing.T) {
 	b := openBooks(t)
 	first := b.pay("first", 150_000, noon)
 	second := b.pay("second", 150_000, noon)
-	if second.RouterID != b.router || b.state(second.ActionID) != "applied" {
-		t.Errorf("before the router confirmed the first: router %d, %s", second.RouterID, b.state(second.ActionID))
+	if !slices.Equal(second.Routers, []int64{b.router}) || b.state(second.ActionID) != "applied" {
+		t.Errorf("before the router confirmed the first: routers %v, %s", second.Routers, b.state(second.ActionID))
 	}
 	if diff := cmp.Diff(2, len(b.confirm(b.provision("jane").ID, 1))); diff != "" {
 		t.Errorf("the router confirmed both (-want +got):\n%s", diff)
 	}
 	third := b.pay("third", 150_000, noon)
-	if third.RouterID != 0 || b.state(third.ActionID) != "confirmed" {
-		t.Errorf("after that: router %d, %s", third.RouterID, b.state(third.ActionID))
+	if len(third.Routers) != 0 || b.state(third.ActionID) != "confirmed" {
+		t.Errorf("after that: routers %v, %s", third.Routers, b.state(third.ActionID))
 	}
 	if got := b.state(first.ActionID); got != "confirmed" {
 		t.Errorf("the first is %s", got)
@@ -276,7 +279,7 @@ func TestActionStoredWhileTheRouterConfirms_IsConfirmedToo(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		change, err := account.Apply(locked.Account, account.Pay{Amount: account.Money{Minor: 150_000, Currency: "KES"}}, noon, time.UTC)
+		change, err := account.Apply(locked, account.Pay{Amount: account.Money{Minor: 150_000, Currency: "KES"}}, noon, time.UTC)
 		if err != nil {
 			return err
 		}

@@ -27,6 +27,7 @@ func ConfirmTogether(
 	}
 	var c Confirmed
 	if len(ids) > 0 {
+		p.batch.Queue(lockSharedActions, ids)
 		p.batch.Queue(confirmActions, now, ids).Query(func(rows pgx.Rows) (err error) {
 			c.Actions, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ConfirmActionsRow])
 			return err

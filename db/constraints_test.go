@@ -1,14 +1,19 @@
 package db_test
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"pgregory.net/rapid"
 
 	"qserve/account"
@@ -47,15 +52,72 @@ func TestMoneyKey_IsCreditedOnceForEver(t *testing.T) {
 	}
 }
 
-func TestLedgerAndActivity_AreAppendOnly(t *testing.T) {
+func TestLedgerInvoicesActivityAndAudit_AreAppendOnly(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
 	b.pay("SKL7XQ2B1M", 150_000, noon)
-	for _, table := range []string{"ledger_entries", "activity"} {
+	b.exec("insert into audit (at, actor, kind, object, summary) values ($1, 'x', 'plan-add', 'plan Home', 'x')", noon)
+	for table, column := range map[string]string{"ledger_entries": "kind", "invoices": "plan", "activity": "kind", "audit": "kind"} {
 		refusal := table + " is append-only"
-		b.breaks("update", refusal, fmt.Sprintf("update %s set kind = kind", table))
+		b.breaks("update", refusal, fmt.Sprintf("update %s set %s = %[2]s", table, column))
 		b.breaks("delete", refusal, "delete from "+table)
 		b.breaks("truncate", refusal, "truncate "+table)
+	}
+}
+
+func TestAppendOnlyRows_GoWithTheAccountThatIsForgottenAndNoOther(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	ctx := t.Context()
+	john := b.subscriber("ACC-0043", "john", "")
+	b.pay("SKL7XQ2B1M", 150_000, noon)
+	b.must(john, account.Note{Text: "x"}, db.Deed{Kind: "note", Actor: "x", AcceptedAt: noon}, noon)
+	b.exec("insert into audit (at, actor, kind, object, summary) values ($1, 'x', 'plan-add', 'plan Home', 'x')", noon)
+	for name, c := range map[string]struct {
+		forgetting int64
+		sql        string
+		args       []any
+		refusal    string
+	}{
+		"its own ledger":              {b.jane, "delete from ledger_entries where subscriber_id = $1", []any{b.jane}, ""},
+		"its own invoices":            {b.jane, "delete from invoices where subscriber_id = $1", []any{b.jane}, ""},
+		"its own activity":            {b.jane, "delete from activity where subscriber_id = $1", []any{b.jane}, ""},
+		"somebody else's ledger":      {john, "delete from ledger_entries", nil, "ledger_entries is append-only"},
+		"somebody else's invoices":    {john, "delete from invoices", nil, "invoices is append-only"},
+		"everybody's activity":        {john, "delete from activity", nil, "activity is append-only"},
+		"the audit log":               {b.jane, "delete from audit", nil, "audit is append-only"},
+		"a change of its own ledger":  {b.jane, "update ledger_entries set kind = kind", nil, "ledger_entries is append-only"},
+		"emptying the whole activity": {b.jane, "truncate activity", nil, "activity is append-only"},
+	} {
+		undo := errors.New("undo")
+		err := db.InTx(ctx, b.pool, func(tx pgx.Tx, q *db.Queries) error {
+			if err := q.AllowForgetting(ctx, strconv.FormatInt(c.forgetting, 10)); err != nil {
+				return err
+			}
+			tag, err := tx.Exec(ctx, c.sql, c.args...)
+			if err == nil && tag.RowsAffected() == 0 {
+				t.Errorf("%s: there was nothing to delete", name)
+			}
+			return cmp.Or(err, undo)
+		})
+		pg, refused := errors.AsType[*pgconn.PgError](err)
+		if c.refusal == "" && !errors.Is(err, undo) || c.refusal != "" && (!refused || pg.Message != c.refusal) {
+			t.Errorf("%s: %v, want %q", name, err, c.refusal)
+		}
+	}
+	// The permission ends with its transaction, also on the same connection.
+	conn, err := b.pool.Acquire(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		return db.New(tx).AllowForgetting(ctx, strconv.FormatInt(b.jane, 10))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := conn.Exec(ctx, "delete from activity where subscriber_id = $1", b.jane); err == nil {
+		t.Error("activity can be deleted after the deletion has ended")
 	}
 }
 
@@ -93,8 +155,8 @@ func TestManyEntriesInOneStatement_MoveEachBalanceByItsSum(t *testing.T) {
 		select case when transaction_id = 'R0' then $1::bigint else $2 end, 'payment', amount_minor, 'KES', id, $3
 		from payments where transaction_id like 'R%'`, john, b.jane, action)
 	got := []int64{b.facts(b.jane).Balance.Minor, b.facts(john).Balance.Minor}
-	if diff := cmp.Diff([]int64{21, 10}, got); diff != "" {
-		t.Errorf("balances (-want +got):\n%s", diff)
+	if !slices.Equal(got, []int64{21, 10}) {
+		t.Errorf("balances %v, want 21 and 10", got)
 	}
 }
 
@@ -151,7 +213,78 @@ func TestSchemaRefusesWhatCannotBe(t *testing.T) {
 	b.breaks("confirmed more than is wanted", "provisions_check", "update provisions set done_gen = want_gen + 1")
 	b.breaks("an enabled line of nobody", "present_belongs_to_a_subscriber", "update provisions set subscriber_id = null")
 	b.breaks("a price of nothing", "plans_price_minor_check", "update plans set price_minor = 0")
+	b.breaks("a garden without a rate", "a_garden_has_a_rate", "update plans set on_expiry = 'garden'")
+	b.breaks("a rate without a garden", "a_garden_has_a_rate", "update plans set garden_rate = '64k/64k'")
 	b.breaks("a plan in use deleted", "subscribers_plan_id_fkey", "delete from plans")
+}
+
+func TestSchemaRefusesAScheduleAClockAndAnAddressThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	john := b.subscriber("ACC-0043", "john", "")
+	const next = "update subscribers set next_plan_id = $1, next_plan_at = $2 where id = $3"
+	b.breaks("a scheduled package at no time", "a_next_plan_has_its_time", next, b.plan, nil, b.jane)
+	b.breaks("a time at which nothing takes over", "a_next_plan_has_its_time", next, nil, noon, b.jane)
+	b.breaks("a scheduled package that is not there", "subscribers_next_plan_id_fkey", next, b.plan+1, noon, b.jane)
+	b.exec(next, b.plan, noon, b.jane)
+	b.breaks("a clock that stands without a suspension", "only_a_suspension_stops_the_clock",
+		"update subscribers set clock_stopped_at = $1 where id = $2", noon, b.jane)
+	b.exec("update subscribers set clock_stopped_at = $1, suspended_at = $1, suspension_category = 'other' where id = $2", noon, b.jane)
+	b.breaks("a reconnection that leaves the clock standing", "only_a_suspension_stops_the_clock",
+		"update subscribers set suspended_at = null, suspension_category = null where id = $1", b.jane)
+
+	const fixed = "update subscribers set fixed_address = $1 where id = $2"
+	b.exec(fixed, "10.1.2.3", b.jane)
+	b.breaks("an address twice on one router", "subscribers_fixed_address", fixed, "10.1.2.3", john)
+	other := b.id(`insert into routers (name, mode, api_address, api_plain) values ('Westlands', 'local', 'x:1', true) returning id`)
+	b.exec("update subscribers set router_id = $1 where id = $2", other, john)
+	b.exec(fixed, "10.1.2.3", john)
+
+	const name = `insert into routers (name, mode, api_address, api_plain) values ('Westlands', 'local', 'x:1', true)`
+	b.breaks("two routers of one name", "routers_name_key", name)
+	b.exec("update routers set archived_at = $1 where id = $2", noon, other)
+	b.exec(name)
+}
+
+func TestSchemaRefusesMoneyThatCannotBe(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	action := b.pay("SKL7XQ2B1M", 150_000, noon).ActionID
+	paid := b.id("select id from payments")
+	const entry = `insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, allocation, action_id)
+		values ($1, $2, $3, 'KES', $4, $5, $6)`
+	b.breaks("a payment credited twice", "ledger_entries_one_credit_a_payment", entry, b.jane, "payment", 150_000, paid, 0, action)
+	b.exec(entry, b.jane, "reversal", -150_000, paid, 0, action)
+	b.breaks("a credit taken back twice", "ledger_entries_one_reversal_a_credit", entry, b.jane, "reversal", -150_000, paid, 0, action)
+	b.exec(entry, b.jane, "payment", 150_000, paid, 1, action) // credited again after it was taken back
+	b.breaks("and twice again", "ledger_entries_one_credit_a_payment", entry, b.jane, "payment", 150_000, paid, 1, action)
+	b.breaks("a reversal that adds", "a_reversal_takes_and_names_it", entry, b.jane, "reversal", 5, paid, 2, action)
+	b.breaks("a reversal of nothing", "a_reversal_takes_and_names_it", entry, b.jane, "reversal", -5, nil, 0, action)
+	b.breaks("an entry of no known kind", "ledger_entries_kind_check", entry, b.jane, "gift", 5, nil, 0, action)
+	const refund = `insert into ledger_entries (subscriber_id, kind, amount_minor, currency, action_id, plan_id, periods, period_start,
+		period_end) values ($1, 'refund', $2, 'KES', $3, $4, $5, $6, $7)`
+	const rule = "a_refund_gives_back_what_was_bought"
+	month := noon.AddDate(0, 1, 0)
+	b.breaks("a refund that takes", rule, refund, b.jane, -5, action, b.plan, 1, noon, month)
+	b.breaks("a refund of no plan", rule, refund, b.jane, 5, action, nil, 1, noon, month)
+	b.breaks("a refund of no period", rule, refund, b.jane, 5, action, b.plan, 0, noon, month)
+	b.breaks("a refund of no time", rule, refund, b.jane, 5, action, b.plan, 1, month, month)
+	b.exec(refund, b.jane, 5, action, b.plan, 1, noon, month)
+
+	const invoice = `insert into invoices (year, number, subscriber_id, action_id, plan, periods, total_minor, currency, period_start,
+		period_end, issued_at) values (2026, $1, $2, $3, 'Home 10', $4, $5, 'KES', $6, $7, $6)`
+	b.breaks("a number twice in a year", "invoices_year_number_key", invoice, 1, b.jane, action, 1, 150_000, noon, month)
+	b.breaks("a number below one", "invoices_number_check", invoice, 0, b.jane, action, 1, 150_000, noon, month)
+	b.breaks("a bill that pays", "invoices_check", invoice, 9, b.jane, action, 1, -150_000, noon, month)
+	b.breaks("a credit note that costs", "invoices_check", invoice, 9, b.jane, action, -1, 150_000, noon, month)
+	b.breaks("reversed, and waiting to be allocated", "unallocated_says_why",
+		"update payments set subscriber_id = null, unallocated = 'x', reversed_at = $1", noon)
+	b.breaks("a second salt", "money_salt_one_check", "insert into money_salt (one) values (false)")
+	b.breaks("a second salt of the same kind", "money_salt_pkey", "insert into money_salt default values")
+	b.breaks("a command that waits for nobody", "accepted_has_an_account",
+		"insert into actions (kind, actor, state, accepted_at) values ('note', 'x', 'accepted', $1)", noon)
+	b.breaks("an audit line of nobody", "audit_actor_check",
+		"insert into audit (at, actor, kind, object, summary) values ($1, '', 'x', 'x', 'x')", noon)
 }
 
 func TestAccountKey_IsWhatTheRulesMakeOfTheNumber(t *testing.T) {

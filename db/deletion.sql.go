@@ -59,7 +59,7 @@ const forgetBodies = `-- name: ForgetBodies :exec
 with p as (
     select delivery_id, transaction_id from payments where subscriber_id = $1::bigint
 )
-update deliveries d set body = '', last_error = ''
+update deliveries d set body = '', last_error = '', repeats = ''
 where d.id in (select p.delivery_id from p) or (d.repeats <> '' and d.repeats in (select p.transaction_id from p))
 `
 

@@ -37,12 +37,13 @@ func (q *Queries) DeliveryFailed(ctx context.Context, arg DeliveryFailedParams) 
 
 const finishDeliveries = `-- name: FinishDeliveries :exec
 update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = $1::timestamptz,
-    repeats = f.repeats,
     -- What repeats a payment of an account that was deleted since tells about nobody any more.
-    body = case when f.repeats <> '' and not exists (select 1 from payments p where p.transaction_id = f.repeats)
-        then '' else d.body end
-from (select unnest($2::bigint[]) as id, unnest($3::text[]) as state, unnest($4::text[]) as problem,
-    unnest($5::text[]) as repeats) f
+    repeats = f.known, body = case when f.repeats <> '' and f.known = '' then '' else d.body end
+from (select n.id, n.state, n.problem, n.repeats, case when n.repeats <> '' and exists (select 1 from payments p where p.transaction_id = n.repeats
+            and not exists (select 1 from spent_money_keys k where k.hash = money_key(p.provider, p.merchant, p.transaction_id)))
+        then n.repeats else '' end as known
+    from (select unnest($2::bigint[]) as id, unnest($3::text[]) as state, unnest($4::text[]) as problem,
+        unnest($5::text[]) as repeats) n) f
 where d.id = f.id
 `
 

@@ -139,7 +139,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		}, []string{"deliveries_waiting"}},
 		"FinishDeliveries": {func(ctx context.Context, q *db.Queries) error {
 			return q.FinishDeliveries(ctx, db.FinishDeliveriesParams{
-				IDs: one, States: []string{"processed"}, Problems: []string{""}, Now: now,
+				IDs: one, States: []string{"processed"}, Problems: []string{""}, Repeats: []string{"77"}, Now: now,
 			})
 		}, nil},
 		"FindAccounts": {func(ctx context.Context, q *db.Queries) error {
@@ -162,7 +162,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			return q.SaveFacts(ctx, db.SaveFactsParams{
 				IDs: one, ExpiresAts: []time.Time{now}, AnchorDays: []int16{0}, GraceUntils: []time.Time{now},
 				SuspendedAts: []time.Time{{}}, SuspensionCategories: []string{""}, SuspensionReasons: []string{""},
-				DueAts: []time.Time{now},
+				DueAts: []time.Time{now}, PlanIDs: one, NextPlanIDs: one, NextPlanAts: []time.Time{now}, ClockStoppedAts: []time.Time{{}},
 			})
 		}, nil},
 		"SubscriberByKey": {func(ctx context.Context, q *db.Queries) error { _, err := q.SubscriberByKey(ctx, "N77"); return err }, nil},

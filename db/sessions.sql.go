@@ -318,11 +318,29 @@ func (q *Queries) SessionStopped(ctx context.Context, arg SessionStoppedParams) 
 	return err
 }
 
+const sessionsGone = `-- name: SessionsGone :exec
+update sessions set ended_at = $1::timestamptz, end_cause = 'ended by Qserve'
+where router_id = $2 and username = any($3::text[]) and ended_at is null
+`
+
+type SessionsGoneParams struct {
+	At        time.Time
+	RouterID  int64
+	Usernames []string
+}
+
+// The router has confirmed that it runs no session of these users.
+func (q *Queries) SessionsGone(ctx context.Context, arg SessionsGoneParams) error {
+	_, err := q.db.Exec(ctx, sessionsGone, arg.At, arg.RouterID, arg.Usernames)
+	return err
+}
+
 const sessionsHaveRate = `-- name: SessionsHaveRate :exec
 update sessions s set rate = w.rate, address_list = w.address_list
 from (select unnest($2::text[]) as username, unnest($3::text[]) as rate,
     unnest($4::text[]) as address_list) w
 where s.router_id = $1 and s.username = w.username and s.ended_at is null
+  and (s.rate, s.address_list) is distinct from (w.rate, w.address_list)
 `
 
 type SessionsHaveRateParams struct {
@@ -332,8 +350,7 @@ type SessionsHaveRateParams struct {
 	AddressLists []string
 }
 
-// The router has confirmed the rate and the address list of these users' sessions. Without an API there is no other
-// record of it.
+// The router has confirmed the rate and the address list of the sessions of these users.
 func (q *Queries) SessionsHaveRate(ctx context.Context, arg SessionsHaveRateParams) error {
 	_, err := q.db.Exec(ctx, sessionsHaveRate,
 		arg.RouterID,

@@ -7,7 +7,6 @@ import (
 
 	"qserve/account"
 	"qserve/db"
-	"qserve/router"
 )
 
 const (
@@ -35,16 +34,20 @@ func (o outcome) confirmed() (ids, gens []int64) {
 	return ids, gens
 }
 
-// haveNow lists what the sessions of the confirmed and enabled users now have.
-func (o outcome) haveNow(router int64) db.SessionsHaveRateParams {
-	have := db.SessionsHaveRateParams{RouterID: router}
+// sessions tells what the sessions of the confirmed users now have, and whose are gone.
+func (o outcome) sessions(router int64) (have db.SessionsHaveRateParams, gone []string) {
+	have.RouterID = router
 	for i, result := range o.results {
-		if result == nil && o.batch[i].State == string(account.LineEnabled) {
+		switch {
+		case result != nil:
+		case o.batch[i].State != string(account.LineEnabled):
+			gone = append(gone, o.batch[i].Username)
+		default:
 			have.Usernames, have.Rates = append(have.Usernames, o.batch[i].Username), append(have.Rates, o.batch[i].Rate)
 			have.AddressLists = append(have.AddressLists, o.batch[i].AddressList)
 		}
 	}
-	return have
+	return have, gone
 }
 
 // store writes an outcome: confirmed generations, the actions that these confirm, and what failed and why. It returns
@@ -103,8 +106,15 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 			return err
 		}
 	}
-	if row.Mode == string(router.Radius) && row.APIAddress == "" {
-		if err := q.SessionsHaveRate(ctx, o.haveNow(row.ID)); err != nil {
+	// Staff see it at once, and not with the next accounting record or listing.
+	have, gone := o.sessions(row.ID)
+	if len(have.Usernames) > 0 {
+		if err := q.SessionsHaveRate(ctx, have); err != nil {
+			return err
+		}
+	}
+	if len(gone) > 0 {
+		if err := q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: row.ID, Usernames: gone, At: now}); err != nil {
 			return err
 		}
 	}

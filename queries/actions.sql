@@ -5,6 +5,10 @@ values (@kind, @subscriber_id::bigint, @actor, @source, nullif(@request_key::tex
 on conflict (request_key) do nothing
 returning id;
 
+-- name: NameRequest :exec
+-- Of an action that was applied in the transaction that wrote it.
+update actions set request_key = @request_key::text where id = @id;
+
 -- name: ActionOfRequest :one
 select * from actions where request_key = @request_key::text;
 
@@ -44,6 +48,15 @@ select * from actions where id = @id;
 -- The sweep of the second list.
 select id, kind from actions where state = 'accepted' and accepted_at <= @older_than::timestamptz
 order by subscriber_id, id limit @most;
+
+-- name: LockSharedActions :exec
+-- Actions that wait for more than these provisions. Two routers may confirm the last two parts of one at the same moment;
+-- the second waits here, and the next statement of its transaction sees what the first has confirmed.
+select a.id from action_provisions mine
+join action_provisions other on other.action_id = mine.action_id and other.provision_id <> mine.provision_id
+join actions a on a.id = mine.action_id and a.state = 'applied'
+where mine.provision_id = any(@provision_ids::bigint[])
+order by a.id for update of a;
 
 -- name: ConfirmActions :many
 -- Confirms every applied action all of whose provisions have reached the generation that it set.

@@ -25,12 +25,13 @@ for update of d skip locked;
 
 -- name: FinishDeliveries :exec
 update deliveries d set state = f.state, last_error = f.problem, attempts = d.attempts + 1, processed_at = @now::timestamptz,
-    repeats = f.repeats,
     -- What repeats a payment of an account that was deleted since tells about nobody any more.
-    body = case when f.repeats <> '' and not exists (select 1 from payments p where p.transaction_id = f.repeats)
-        then '' else d.body end
-from (select unnest(@ids::bigint[]) as id, unnest(@states::text[]) as state, unnest(@problems::text[]) as problem,
-    unnest(@repeats::text[]) as repeats) f
+    repeats = f.known, body = case when f.repeats <> '' and f.known = '' then '' else d.body end
+from (select n.*, case when n.repeats <> '' and exists (select 1 from payments p where p.transaction_id = n.repeats
+            and not exists (select 1 from spent_money_keys k where k.hash = money_key(p.provider, p.merchant, p.transaction_id)))
+        then n.repeats else '' end as known
+    from (select unnest(@ids::bigint[]) as id, unnest(@states::text[]) as state, unnest(@problems::text[]) as problem,
+        unnest(@repeats::text[]) as repeats) n) f
 where d.id = f.id;
 
 -- name: DeliveryFailed :exec

@@ -39,12 +39,17 @@ where router_id = @router_id and ended_at is null and started_at <= @at::timesta
 select * from sessions where router_id = @router_id and username = @username and ended_at is null order by started_at;
 
 -- name: SessionsHaveRate :exec
--- The router has confirmed the rate and the address list of these users' sessions. Without an API there is no other
--- record of it.
+-- The router has confirmed the rate and the address list of the sessions of these users.
 update sessions s set rate = w.rate, address_list = w.address_list
 from (select unnest(@usernames::text[]) as username, unnest(@rates::text[]) as rate,
     unnest(@address_lists::text[]) as address_list) w
-where s.router_id = @router_id and s.username = w.username and s.ended_at is null;
+where s.router_id = @router_id and s.username = w.username and s.ended_at is null
+  and (s.rate, s.address_list) is distinct from (w.rate, w.address_list);
+
+-- name: SessionsGone :exec
+-- The router has confirmed that it runs no session of these users.
+update sessions set ended_at = @at::timestamptz, end_cause = 'ended by Qserve'
+where router_id = @router_id and username = any(@usernames::text[]) and ended_at is null;
 
 -- name: RoutersToList :many
 -- Routers whose sessions have not been listed for a while. Where the router is the only one who knows (mode local) that is

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"context"
 	"strings"
 	"testing"
 	"time"
@@ -113,12 +114,15 @@ func TestARouterThatDoesNotTakeAddressListsByCoA_GetsARedial(t *testing.T) {
 // accounted waits until accounting lists a session, and no other of joe.
 func (r *rig) accounted(t *testing.T, session mikrosim.Active) {
 	t.Helper()
-	for t.Context().Err() == nil {
-		known, _ := r.aaa.OpenSessions(t.Context(), 1, "joe")
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for ctx.Err() == nil {
+		known, _ := r.aaa.OpenSessions(ctx, 1, "joe")
 		if len(known) == 1 && "0x"+strings.ToUpper(known[0].AcctSessionID) == session.SessionID {
 			return
 		}
 	}
+	t.Fatal("the session was not accounted")
 }
 
 func TestADialIntoTheGarden_IsRightAtOnce(t *testing.T) {

@@ -64,7 +64,9 @@ func (l *local) enable(ctx context.Context, w Want, secret routeros.Row) error {
 	if err := l.store(ctx, w, secret); err != nil {
 		return l.target.fail(w.Username, "write PPP secret", err)
 	}
-	if err := l.refit(ctx, w); err != nil {
+	// A session that was dialled with a fixed address never gets a dynamic queue to wait for.
+	queued := !fixed && (secret == nil || !mayHaveQueue(secret))
+	if err := l.refit(ctx, w, queued); err != nil {
 		return l.target.fail(w.Username, "change the session", err)
 	}
 	if !fixed {
@@ -80,8 +82,8 @@ func mayHaveQueue(secret routeros.Row) bool {
 
 // refit ends the sessions that do not fit: RouterOS does not change a running session for its secret, so those have to
 // dial again.
-func (l *local) refit(ctx context.Context, w Want) error {
-	sessions, err := l.rated(ctx, w.Username, w.Line.Address == "")
+func (l *local) refit(ctx context.Context, w Want, queued bool) error {
+	sessions, err := l.rated(ctx, w.Username, queued)
 	if err != nil {
 		return err
 	}
@@ -103,20 +105,25 @@ func (l *local) refit(ctx context.Context, w Want) error {
 
 // fits reports whether a session may go on as it is.
 func (l *local) fits(ctx context.Context, w Want, s listed) (bool, error) {
-	fixed := w.Line.Address != ""
-	switch {
+	switch fixed := w.Line.Address != ""; {
 	case s.Radius, !s.addressFits(w.Line):
 		return false, nil
-	case fixed && s.Rate != "":
-		return false, nil // it was dialled with another profile, whose dynamic queue limits it as well
-	case !fixed && !s.rateFits(w.Line):
+	case fixed:
+		// One with a dynamic queue was dialled with another profile, whose rate and list it has as well.
+		return s.Rate == "", nil
+	case !s.rateFits(w.Line):
 		return false, nil
 	}
 	g, err := l.garden(ctx, s.Address)
-	if err == nil && !fixed && g.foreign && w.Line.AddressList == "" {
-		err = foreignEntry(s.Address)
+	switch {
+	case err != nil:
+		return false, err
+	case w.Line.AddressList != "":
+		return g.effective(), nil
+	case g.foreign:
+		return false, foreignEntry(s.Address)
 	}
-	return g.dynamic == (!fixed && w.Line.AddressList != ""), err
+	return !g.dynamic, nil
 }
 
 // disable first makes the next dial fail, then ends the session, and only then writes what else has changed, so that

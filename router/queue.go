@@ -42,7 +42,7 @@ func queueLimits(rate account.Rate) map[string]string {
 		}
 		limits[names[i]] = first + "/" + second
 	}
-	if len(fields) > 1 && canonicalLimit(limits["burst-limit"]) != canonicalLimit("0/0") {
+	if canonicalLimit(limits["burst-limit"]) != "0/0" {
 		if len(fields) < 3 {
 			limits["burst-threshold"] = limits["max-limit"]
 		}

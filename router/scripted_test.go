@@ -155,6 +155,12 @@ func TestOtherPeoplesRows_AreNotTakenForTheUsers(t *testing.T) {
 			case "/ppp/active/print":
 				return rows(w, routerostest.Sentence("!re", "=.id=*3", "=name=ann", "=service=pppoe"),
 					routerostest.Sentence("!re", "=.id=*4", "=name=joe", "=service=l2tp"))
+			case "/queue/simple/print":
+				return rows(w, routerostest.Sentence("!re", "=.id=*5", "=name=qserve-ann", "=target=10.0.0.1/32", "=comment=qserve:8"),
+					routerostest.Sentence("!re", "=.id=*6", "=name=qserve-joe", "=target=10.0.0.2/32", "=comment=by hand"))
+			case "/ip/firewall/address-list/print":
+				return rows(w, routerostest.Sentence("!re", "=.id=*7", "=list=qserve-expired", "=address=10.0.0.1", "=comment=qserve:8"),
+					routerostest.Sentence("!re", "=.id=*8", "=list=other", "=address=10.0.0.2", "=comment=qserve:7 too"))
 			}
 			return rows(w)
 		})

@@ -68,13 +68,13 @@ func (s *server) followAction(ctx context.Context, in *followInput) (*huma.Strea
 	default:
 		return nil, unavailable("too many event streams are open; ask for the action instead", comeBack)
 	}
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
+	return &huma.StreamResponse{Body: func(answer huma.Context) {
 		defer func() { <-s.streams }()
-		_, w := humachi.Unwrap(ctx)
+		_, w := humachi.Unwrap(answer)
 		h := w.Header()
 		h.Set("Content-Type", "text/event-stream")
 		h.Set("X-Accel-Buffering", "no") // nginx would keep events back
-		s.stream(ctx.Context(), w, in)
+		s.stream(ctx, w, in)
 	}}, nil
 }
 

@@ -27,7 +27,7 @@ type auditInput struct {
 func (s *server) listAudit(ctx context.Context, in *auditInput) (*huma.StreamResponse, error) {
 	query := console.AuditQuery{Kinds: in.Kinds, Actor: in.Actor, Cursor: in.Page, Limit: in.Limit}
 	if in.asCSV() {
-		return s.csv("audit.csv", func(ctx context.Context, w io.Writer) error {
+		return s.csv(ctx, "audit.csv", func(w io.Writer) error {
 			return s.Service.AuditCSV(ctx, query, w)
 		}), nil
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -39,16 +38,16 @@ func asJSON[T any](s *server, p console.Page[T]) *huma.StreamResponse {
 
 // csv answers with what write writes. Until its first bytes an error is answered as a problem; later the connection is
 // broken, so that nobody takes a part for the whole.
-func (s *server) csv(name string, write func(ctx context.Context, w io.Writer) error) *huma.StreamResponse {
-	return &huma.StreamResponse{Body: func(ctx huma.Context) {
-		_, w := humachi.Unwrap(ctx)
+func (s *server) csv(ctx context.Context, name string, write func(w io.Writer) error) *huma.StreamResponse {
+	return &huma.StreamResponse{Body: func(answer huma.Context) {
+		_, w := humachi.Unwrap(answer)
 		out := &download{w: w, name: name}
-		err := write(ctx.Context(), out)
+		err := write(out)
 		switch {
 		case err == nil:
 			out.begin()
 		case !out.begun:
-			s.fail(ctx, s.problem(ctx.Context(), err, inQuery))
+			s.fail(answer, s.problem(ctx, err, inQuery))
 		default:
 			s.log.Warn("a download was broken off", "error", err)
 			panic(http.ErrAbortHandler)
@@ -67,7 +66,7 @@ func (d *download) begin() {
 	if !d.begun {
 		d.begun = true
 		d.w.Header().Set("Content-Type", "text/csv; charset=utf-8")
-		d.w.Header().Set("Content-Disposition", `attachment; filename="`+strings.ReplaceAll(d.name, `"`, "")+`"`)
+		d.w.Header().Set("Content-Disposition", `attachment; filename="`+d.name+`"`)
 	}
 }
 

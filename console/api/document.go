@@ -103,7 +103,9 @@ func schemaName(t reflect.Type, hint string) string {
 func operation(tag, method, path, id, summary, text string, scopes ...console.Scope) huma.Operation {
 	op := huma.Operation{
 		OperationID: id, Method: method, Path: path, Summary: summary, Description: text, Tags: []string{tag},
-		Security: needs(scopes...), MaxBodyBytes: maxBody, BodyReadTimeout: -1, Metadata: map[string]any{},
+		Security: needs(scopes...), Metadata: map[string]any{}, MaxBodyBytes: maxBody,
+		// receive has read the body by then; a deadline of huma's would end the request's context while it is carried out.
+		BodyReadTimeout: -1,
 		Errors: []int{
 			http.StatusUnauthorized, http.StatusForbidden, http.StatusUnprocessableEntity, http.StatusTooManyRequests,
 			http.StatusInternalServerError, http.StatusServiceUnavailable,

@@ -50,7 +50,7 @@ type activityInput struct {
 
 func (s *server) listActivity(ctx context.Context, in *activityInput) (*huma.StreamResponse, error) {
 	if in.asCSV() {
-		return s.csv("activity.csv", func(ctx context.Context, w io.Writer) error {
+		return s.csv(ctx, "activity.csv", func(w io.Writer) error {
 			return s.Service.ActivityCSV(ctx, in.ID, in.Kinds, w)
 		}), nil
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"strings"
 
@@ -119,9 +120,7 @@ func (a *answer) final() bool {
 }
 
 func (a *answer) write(w http.ResponseWriter, replayed bool) {
-	for name, values := range a.header {
-		w.Header()[name] = values
-	}
+	maps.Copy(w.Header(), a.header)
 	if replayed {
 		w.Header().Set(replayHeader, "true")
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"time"
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humachi"
@@ -30,8 +29,6 @@ func (s *server) receive(ctx huma.Context, next func(huma.Context)) {
 		s.fail(ctx, huma.Error400BadRequest("the body did not arrive"))
 		return
 	}
-	// The server's time for reading is over once everything is read. Left in force, it would end the request's context.
-	_ = http.NewResponseController(w).SetReadDeadline(time.Time{}) // a recorder has no connection and needs none
 	bounded := r.Context()
 	if _, endless := ctx.Operation().Metadata[streams]; !endless {
 		var cancel context.CancelFunc

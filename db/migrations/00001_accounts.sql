@@ -20,7 +20,7 @@ create table plans (
 
 create table routers (
     id                        bigint generated always as identity primary key,
-    name                      text    not null unique check (name = btrim(name) and length(name) between 1 and 100),
+    name                      text    not null check (name = btrim(name) and length(name) between 1 and 100),
     mode                      text    not null check (mode in ('local', 'radius')),
     -- Grows with every change of a setting, so that a worker drops a connection made with the old ones.
     revision                  bigint  not null default 1,
@@ -31,7 +31,7 @@ create table routers (
     api_pin_sha256            bytea check (length(api_pin_sha256) = 32),
     api_ca_pem                text,
     -- The source address of the router's RADIUS requests; it tells one router from another there.
-    nas_address               inet unique,
+    nas_address               inet,
     coa_address               text    not null default '',
     radius_secret_sealed      bytea,
     coa_message_authenticator boolean not null default false,
@@ -56,6 +56,10 @@ create table routers (
     constraint the_api_needs_tls_unless_plain_is_asked_for
         check (api_address = '' or api_plain or api_pin_sha256 is not null or api_ca_pem is not null)
 );
+
+-- A router that was removed may come back.
+create unique index routers_name_key on routers (name) where archived_at is null;
+create unique index routers_nas_address_key on routers (nas_address) where archived_at is null;
 
 -- Who drives a router at this moment. Unlogged: a lease is worth nothing after a crash, and costs no disk before one.
 create unlogged table router_leases (
@@ -207,7 +211,7 @@ create table actions (
     source        text        not null default '',
     -- Names the request, so that one which is repeated after a crash does not give the command twice.
     request_key   text unique,
-    arguments     jsonb       not null default '{}',
+    arguments     jsonb       not null default '{}' check (jsonb_typeof(arguments) = 'object'),
     state         text        not null check (state in ('accepted', 'applied', 'confirmed', 'refused')),
     refusal       text        not null default '',
     accepted_at   timestamptz not null,

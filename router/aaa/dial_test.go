@@ -43,6 +43,23 @@ func TestAccept_NamesTheAddressOrElseThePoolOfTheLineOrElseOfTheRouter(t *testin
 	}
 }
 
+func TestAccept_PutsACustomerOfTheGardenIntoItsListAndNobodyElse(t *testing.T) {
+	t.Parallel()
+	s := start(t, &directory{})
+	for username, want := range map[string]string{"garden": account.GardenList, "pool": ""} {
+		answer := ask(t, s, dialOf(t, username, "pw"))
+		if got := mikrotik.MikrotikAddressList_GetString(answer); answer.Code != radius.CodeAccessAccept || got != want {
+			t.Errorf("%s: got %v with the list %q, want %q", username, answer.Code, got, want)
+		}
+	}
+	s = start(t, &directory{dials: map[string]aaa.Dial{"long": {Password: "pw", Line: account.Line{
+		State: account.LineEnabled, AddressList: strings.Repeat("x", 248),
+	}}}})
+	if answer := ask(t, s, dialOf(t, "long", "pw")); answer.Code != radius.CodeAccessReject || !strings.Contains(s.log.String(), "the address list") {
+		t.Errorf("a list that fits into no attribute: got %v:\n%s", answer.Code, s.log)
+	}
+}
+
 func TestRefusals_SayWhyInTheLogAndNotToTheCustomer(t *testing.T) {
 	t.Parallel()
 	enabled := account.Line{State: account.LineEnabled}

@@ -59,6 +59,16 @@ func TestRadclient_IsLetInWithTheRightPasswordOnly(t *testing.T) {
 	})
 }
 
+func TestRadclient_SeesTheListOfTheGarden(t *testing.T) {
+	t.Parallel()
+	s := start(t, &directory{})
+	out, ok := radclient(t, s.auth, "auth", secret, "User-Name = garden\nUser-Password = pw")
+	_, received, _ := strings.Cut(out, "Received Access-Accept")
+	if !ok || !strings.Contains(received, `Mikrotik-Address-List = "qserve-expired"`) {
+		t.Errorf("got %s", out)
+	}
+}
+
 func TestRadclientWithAnotherSecret_GetsNoAnswer(t *testing.T) {
 	t.Parallel()
 	s := start(t, &directory{})

@@ -137,7 +137,10 @@ func start(t *testing.T, d *directory) *stand {
 			"joe": {Subscriber: 1, Password: "s3cret päss", Line: account.Line{
 				State: account.LineEnabled, Rate: "5M/10M 8M/16M 5M/10M 10/10 8", Address: "100.64.0.7",
 			}},
-			"pool":    {Subscriber: 2, Password: "pw", Line: account.Line{State: account.LineEnabled, Rate: "1M/2M", Pool: "slow"}},
+			"pool": {Subscriber: 2, Password: "pw", Line: account.Line{State: account.LineEnabled, Rate: "1M/2M", Pool: "slow"}},
+			"garden": {Subscriber: 7, Password: "pw", Line: account.Line{
+				State: account.LineEnabled, Rate: "256k/256k", AddressList: account.GardenList,
+			}},
 			"nopool":  {Subscriber: 3, Password: "pw", Line: account.Line{State: account.LineEnabled}},
 			"expired": {Subscriber: 4, Password: "pw", Line: account.Line{State: account.LineDisabled}, Refusal: "expired since May"},
 			"bare":    {Subscriber: 5, Line: account.Line{State: account.LineEnabled}},

@@ -248,6 +248,10 @@ func TestWhatCannotBeARequest_IsRefusedBeforeSending(t *testing.T) {
 		"no secret":         func() (coa.Answer, error) { return client.Disconnect(t.Context(), coa.NAS{Address: nas.Address}, joe) },
 		"no rate":           func() (coa.Answer, error) { return client.ChangeRate(t.Context(), nas, joe, "") },
 		"a bad rate":        func() (coa.Answer, error) { return client.ChangeRate(t.Context(), nas, joe, "fast") },
+		"no list":           func() (coa.Answer, error) { return client.ChangeAddressList(t.Context(), nas, joe, "") },
+		"a long list": func() (coa.Answer, error) {
+			return client.ChangeAddressList(t.Context(), nas, joe, strings.Repeat("x", 248))
+		},
 		"a long name": func() (coa.Answer, error) {
 			return client.Disconnect(t.Context(), nas, coa.Session{Username: strings.Repeat("x", 254)})
 		},

@@ -44,7 +44,7 @@ server coa {
 		port = %[2]d
 	}
 	recv-coa {
-		if ("%%{Packet-Type}" == "Disconnect-Request" && &Mikrotik-Rate-Limit) {
+		if ("%%{Packet-Type}" == "Disconnect-Request" && (&Mikrotik-Rate-Limit || &Mikrotik-Address-List)) {
 			update reply { Error-Cause := Unsupported-Attribute }
 			reject
 		}
@@ -56,7 +56,15 @@ server coa {
 			update reply { Error-Cause := Missing-Attribute }
 			reject
 		}
-		elsif ("%%{Packet-Type}" == "CoA-Request" && (!&Mikrotik-Rate-Limit || &Mikrotik-Rate-Limit != "5M/10M")) {
+		elsif ("%%{Packet-Type}" == "CoA-Request" && &Mikrotik-Rate-Limit && &Mikrotik-Address-List) {
+			update reply { Error-Cause := Unsupported-Extension }
+			reject
+		}
+		elsif ("%%{Packet-Type}" == "CoA-Request" && &Mikrotik-Address-List && &Mikrotik-Address-List != "qserve-expired") {
+			update reply { Error-Cause := Unsupported-Attribute }
+			reject
+		}
+		elsif ("%%{Packet-Type}" == "CoA-Request" && !&Mikrotik-Address-List && (!&Mikrotik-Rate-Limit || &Mikrotik-Rate-Limit != "5M/10M")) {
 			update reply { Error-Cause := Invalid-Attribute-Value }
 			reject
 		}
@@ -176,6 +184,10 @@ func TestFreeRADIUS_TakesEveryFormOfTheRequests(t *testing.T) {
 			if err != nil || !answer.ACK || answer.Cause != 0 {
 				t.Errorf("change the rate of %+v with %+v: got %+v, %v, want an ACK", session, nas, answer, err)
 			}
+			answer, err = client.ChangeAddressList(t.Context(), nas, session, "qserve-expired")
+			if err != nil || !answer.ACK || answer.Cause != 0 {
+				t.Errorf("change the address list of %+v with %+v: got %+v, %v, want an ACK", session, nas, answer, err)
+			}
 		}
 	}
 }
@@ -187,21 +199,27 @@ func TestFreeRADIUS_SaysWhyItRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		session coa.Session
 		rate    account.Rate
+		list    string
 		want    coa.Cause
 	}{
-		{coa.Session{Username: "nobody", AcctSessionID: "81d00003"}, "", coa.SessionNotFound},
-		{coa.Session{Username: "joe"}, "", coa.MissingAttribute},
-		{coa.Session{Username: "joe", AcctSessionID: "81d00003"}, "1M/1M", coa.InvalidAttributeValue},
+		{coa.Session{Username: "nobody", AcctSessionID: "81d00003"}, "", "", coa.SessionNotFound},
+		{coa.Session{Username: "joe"}, "", "", coa.MissingAttribute},
+		{coa.Session{Username: "joe", AcctSessionID: "81d00003"}, "1M/1M", "", coa.InvalidAttributeValue},
+		{coa.Session{Username: "joe", AcctSessionID: "81d00003"}, "", "other", coa.UnsupportedAttribute},
+		{coa.Session{Username: "nobody", AcctSessionID: "81d00003"}, "", "qserve-expired", coa.SessionNotFound},
 	} {
 		var answer coa.Answer
 		var err error
-		if tt.rate == "" {
-			answer, err = client.Disconnect(t.Context(), nas, tt.session)
-		} else {
+		switch {
+		case tt.rate != "":
 			answer, err = client.ChangeRate(t.Context(), nas, tt.session, tt.rate)
+		case tt.list != "":
+			answer, err = client.ChangeAddressList(t.Context(), nas, tt.session, tt.list)
+		default:
+			answer, err = client.Disconnect(t.Context(), nas, tt.session)
 		}
 		if err != nil || answer.ACK || answer.Cause != tt.want {
-			t.Errorf("%+v at %q: got %+v, %v, want a NAK with %v", tt.session, tt.rate, answer, err, tt.want)
+			t.Errorf("%+v: got %+v, %v, want a NAK with %v", tt, answer, err, tt.want)
 		}
 	}
 }

@@ -240,6 +240,48 @@ func TestDynamicQueue_RefusesEdits(t *testing.T) {
 	}
 }
 
+func TestASessionIsLimitedByItsDynamicQueue_OrElseByTheStaticOneOfItsAddress(t *testing.T) {
+	t.Parallel()
+	r := setup(t, mikrosim.Config{})
+	c := dial(t, r)
+	run(t, c, "/ppp/secret/add", "=name=joe", "=remote-address=100.64.9.9")
+	run(t, c, "/queue/simple/add", "=name=off", "=target=100.64.9.9", "=max-limit=1M/1M", "=disabled=yes")
+	run(t, c, "/queue/simple/add", "=name=other", "=target=100.64.9.90", "=max-limit=1M/1M")
+	run(t, c, "/queue/simple/add", "=name=own", "=target=100.64.9.9/32", "=max-limit=5M/10M")
+	r.SetCustomer("joe", "", true)
+	first := online(t, r, "joe", "")
+	if first.Rate != "5M/10M" {
+		t.Errorf("session %+v; want the rate of the static queue", first)
+	}
+	run(t, c, "/queue/simple/set", "=numbers=own", "=max-limit=2M/3M")
+	if now, _ := r.State().Session("joe"); now.Rate != "2M/3M" || now.ID != first.ID {
+		t.Errorf("session %+v; want the first at the queue's new rate", now)
+	}
+	run(t, c, "/ppp/profile/set", "=.id=default", "=rate-limit=7M/8M")
+	run(t, c, "/ppp/active/remove", "=.id="+first.ID)
+	if now := online(t, r, "joe", first.SessionID); now.Rate != "7M/8M" {
+		t.Errorf("session %+v; want the rate of the dynamic queue", now)
+	}
+}
+
+func TestASessionShowsTheListsOfItsAddress_DynamicOnesRefuseEdits(t *testing.T) {
+	t.Parallel()
+	r := setup(t, mikrosim.Config{})
+	c := dial(t, r)
+	run(t, c, "/ppp/profile/set", "=.id=default", "=address-list=qserve-expired")
+	run(t, c, "/ppp/secret/add", "=name=joe", "=remote-address=100.64.9.9")
+	r.SetCustomer("joe", "", true)
+	online(t, r, "joe", "")
+	if got := refusal(t, c, "/ip/firewall/address-list/set", "=.id=*1", "=list=other"); got != "failure: can not change dynamic address list entry" {
+		t.Errorf("got %q", got)
+	}
+	run(t, c, "/ip/firewall/address-list/add", "=list=own", "=address=100.64.9.9")
+	run(t, c, "/ip/firewall/address-list/add", "=list=off", "=address=100.64.9.9", "=disabled=yes")
+	if now, _ := r.State().Session("joe"); now.AddressList != "qserve-expired,own" {
+		t.Errorf("session %+v; want both lists", now)
+	}
+}
+
 func TestTwentyFirstConnection_IsClosedWithoutAWordAndPlacesComeBack(t *testing.T) {
 	t.Parallel()
 	r := setup(t, mikrosim.Config{})

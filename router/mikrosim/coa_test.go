@@ -84,9 +84,9 @@ func TestCoA_ChangesRateAndListOfTheLiveSession(t *testing.T) {
 	}
 	st := r.State()
 	after, _ := st.Session("ann")
-	before.Rate, before.Uptime, after.Uptime = "1M/2M", "", ""
+	before.Rate, before.AddressList, before.Uptime, after.Uptime = "1M/2M", "garden", "", ""
 	if diff := cmp.Diff(before, after); diff != "" {
-		t.Errorf("session, of which only the rate was to change:\n%s", diff)
+		t.Errorf("session, of which only rate and list were to change:\n%s", diff)
 	}
 	if len(st.Queues) != 1 || st.Queues[0].MaxLimit != "1000000/2000000" || len(st.AddressList) != 1 || st.AddressList[0].List != "garden" {
 		t.Errorf("queues %+v, lists %+v", st.Queues, st.AddressList)

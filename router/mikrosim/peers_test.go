@@ -83,6 +83,26 @@ func radclient(t *testing.T, r *mikrosim.Router, kind, with string, attributes .
 		"radclient", "-x", "-r", "1", "-t", "1", r.CoAAddr(), kind, with)
 }
 
+func TestRadclient_PutsTheSessionIntoAListAndIntoAnother(t *testing.T) {
+	t.Parallel()
+	r, ann := onlineByRadius(t, mikrosim.Config{})
+	for _, list := range []string{"qserve-expired", "qserve-active"} {
+		out, err := radclient(t, r, "coa", secret, `User-Name = "ann"`, `Mikrotik-Address-List = "`+list+`"`)
+		if a, _ := r.State().Session("ann"); err != nil || !strings.Contains(out, "CoA-ACK") || a.AddressList != list || a.SessionID != ann.SessionID {
+			t.Errorf("session %+v, want it in %s alone: %v\n%s", a, list, err, out)
+		}
+	}
+	if out, err := radclient(t, r, "disconnect", secret, `User-Name = "ann"`, `Mikrotik-Address-List = "x"`); err == nil ||
+		!strings.Contains(out, "Error-Cause = Unsupported-Attribute") {
+		t.Errorf("a list in a Disconnect: %v\n%s", err, out)
+	}
+	strict, _ := onlineByRadius(t, mikrosim.Config{CoAWithoutAddressList: true})
+	if out, err := radclient(t, strict, "coa", secret, `User-Name = "ann"`, `Mikrotik-Address-List = "x"`); err == nil ||
+		!strings.Contains(out, "Error-Cause = Unsupported-Attribute") {
+		t.Errorf("a router that does not take it: %v\n%s", err, out)
+	}
+}
+
 func TestRadclient_ChangesTheRateAndEndsTheSession(t *testing.T) {
 	t.Parallel()
 	r, ann := onlineByRadius(t, mikrosim.Config{})

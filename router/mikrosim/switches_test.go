@@ -40,6 +40,17 @@ func TestCoAIgnoresBadRate_AcknowledgesAndKeepsTheRate(t *testing.T) {
 	}
 }
 
+func TestCoAIgnoresAddressList_AcknowledgesAndLeavesTheLists(t *testing.T) {
+	t.Parallel()
+	r, _ := onlineByRadius(t, mikrosim.Config{CoAIgnoresAddressList: true})
+	if got := ask(t, r, request(radius.CodeCoARequest, user("ann"), list("garden"))); got != "CoA-ACK" {
+		t.Error(got)
+	}
+	if a, _ := r.State().Session("ann"); a.AddressList != "" || len(r.State().AddressList) != 0 {
+		t.Errorf("session %+v; want it in no list", a)
+	}
+}
+
 func TestLoseStops_AccountsTheNextStartOnly(t *testing.T) {
 	t.Parallel()
 	s := newAAA(t, accept(nil))

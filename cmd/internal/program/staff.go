@@ -3,7 +3,6 @@ package program
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -100,7 +99,7 @@ func (r registry) Register(
 ) (console.RegisteredSource, error) {
 	none := console.RegisteredSource{}
 	if !slices.Contains(webhooks.Kinds(), n.Kind) {
-		return none, &console.FieldError{Field: "kind", Problem: fmt.Sprintf("must be one of %s", strings.Join(webhooks.Kinds(), ", "))}
+		return none, &console.FieldError{Field: "kind", Problem: "must be one of " + strings.Join(webhooks.Kinds(), ", ")}
 	}
 	// A provider that refuses the address would only say so at its registration, which may be final.
 	if _, err := r.urls(n.Kind, webhooks.NewToken()); err != nil {

@@ -125,8 +125,13 @@ func (m *model) compareEverything() {
 	m.later(10 * time.Minute) // what waited for a router's next try need not wait any more
 	m.settle()
 	m.awayFromEdges()
-	m.must(m.UntilNumber(m.ctx, "every action is confirmed", 0, `select count(*) from actions where state in ('accepted', 'applied')`))
-	m.must(m.UntilConfirmed(m.ctx))
+	err := m.UntilNumber(m.ctx, "every action is confirmed", 0, `select count(*) from actions where state in ('accepted', 'applied')`)
+	if err == nil {
+		err = m.UntilConfirmed(m.ctx)
+	}
+	if err != nil {
+		m.fatalf("%v\n%s", err, m.unconfirmed())
+	}
 	m.compareFacts()
 	for _, r := range m.Routers {
 		m.must(m.configured(r))
@@ -150,6 +155,23 @@ func (m *model) compareEverything() {
 		})
 		m.must(m.configured(r))
 	}
+}
+
+// unconfirmed says what is left to do and why.
+func (m *model) unconfirmed() string {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(m.ctx), 10*time.Second)
+	defer cancel()
+	var left string
+	err := m.Pool.QueryRow(ctx, `select coalesce(string_agg(row, E'\n'), 'nothing') from (
+		select to_jsonb(a)::text as row from actions a where state in ('accepted', 'applied')
+		union all select (to_jsonb(l) || to_jsonb(p))::text from action_provisions l join provisions p on p.id = l.provision_id
+			join actions a on a.id = l.action_id where a.state = 'applied'
+		union all select to_jsonb(p)::text from provisions p where done_gen < want_gen
+		union all select to_jsonb(r)::text from (select name, failures, unreachable, next_try_at, last_error from routers) r) x`).Scan(&left)
+	if err != nil {
+		return err.Error()
+	}
+	return m.clock.Now().UTC().String() + "\n" + left
 }
 
 // soon bounds what a router does by itself: a box dials again within a second.
