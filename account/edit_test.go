@@ -10,9 +10,6 @@ import (
 	"qserve/account"
 )
 
-//go:fix inline
-func ptr[T any](v T) *T { return new(v) }
-
 func TestEdit_SaysWhatWasAndWhatIsWithoutThePassword(t *testing.T) {
 	t.Parallel()
 	a := paid(noon.Add(time.Hour))

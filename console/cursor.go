@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/base64"
 	"encoding/json"
+	"slices"
 )
 
 // cursor is the place in a list after which its next page begins. It names the last thing that was shown and not how many
@@ -32,10 +33,8 @@ func readCursor(text string, lists ...string) (cursor, error) {
 		err = json.Unmarshal(raw, &c)
 	}
 	if err == nil && c.ID >= 0 {
-		for _, list := range lists {
-			if c.List == list {
-				return c, nil
-			}
+		if slices.Contains(lists, c.List) {
+			return c, nil
 		}
 	}
 	return cursor{}, bad("cursor", "is not a cursor of this list: take it from next of the page before, or leave it out")

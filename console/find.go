@@ -174,7 +174,7 @@ func (s *Service) step(ctx context.Context, list string, w wanted, by filters, f
 	terms := db.FindByTermsParams{
 		AfterTerm: from.Key, AfterID: from.ID, Others: []string{}, Besides: []string{}, Receipts: []string{},
 		Filtered: by.any(), Status: by.status,
-		PlanID: by.plan, RouterID: by.router, ExpiringBefore: by.before, Now: by.now, Most: int32(most), //nolint:gosec // G115: a page
+		PlanID: by.plan, RouterID: by.router, ExpiringBefore: by.before, Now: by.now, Most: int32(most),
 	}
 	switch {
 	case list == listTerms && len(w.prefixes) > 0:
@@ -209,7 +209,7 @@ func (s *Service) step(ctx context.Context, list string, w wanted, by filters, f
 func (s *Service) everybody(ctx context.Context, by filters, at cursor, most int) (Page[SubscriberView], error) {
 	rows, err := db.New(plannedAnew{s.Pool}).FindAll(ctx, db.FindAllParams{
 		AfterID: at.ID, Status: by.status, PlanID: by.plan, RouterID: by.router, ExpiringBefore: by.before, Now: by.now,
-		Most: int32(most + 1), //nolint:gosec // G115: a page
+		Most: int32(most + 1),
 	})
 	if err != nil {
 		return Page[SubscriberView]{}, err
@@ -229,7 +229,7 @@ func (s *Service) expiring(ctx context.Context, by filters, at cursor, most int)
 	}
 	rows, err := db.New(plannedAnew{s.Pool}).FindExpiring(ctx, db.FindExpiringParams{
 		AfterTime: after, AfterID: at.ID, Status: by.status, PlanID: by.plan, RouterID: by.router, ExpiringBefore: *by.before,
-		Now: by.now, Most: int32(most + 1), //nolint:gosec // G115: a page
+		Now: by.now, Most: int32(most + 1),
 	})
 	if err != nil {
 		return Page[SubscriberView]{}, err

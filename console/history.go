@@ -45,7 +45,7 @@ func part(list, at string, limit int) (before int64, most int, err error) {
 }
 
 // asked is how many rows are read for a page: one more says whether there is another page.
-func asked(most int) int32 { return int32(most + 1) } //nolint:gosec // G115: at most maxPage
+func asked(most int) int32 { return int32(most + 1) }
 
 // Activity returns what happened to an account, and what the routers answered. Its errors are [*FieldError] and
 // [*NotFoundError].

@@ -60,7 +60,8 @@ with p as (
     select delivery_id, transaction_id from payments where subscriber_id = $1::bigint
 )
 update deliveries d set body = '', last_error = '', repeats = ''
-where d.id in (select p.delivery_id from p) or (d.repeats <> '' and d.repeats in (select p.transaction_id from p))
+where d.id in (select p.delivery_id from p
+    union all select r.id from p join deliveries r on r.repeats = p.transaction_id and r.repeats <> '')
 `
 
 // The webhooks that told the payments, and those that repeated them. A body that tells other payments too is emptied.
@@ -102,10 +103,10 @@ with others as (
     update payments p set subscriber_id = null, reversed_at = $2::timestamptz, reversal_reason = 'the account was deleted',
         reference = '', payer_name = '', payer_phone = '', payer_phone_hash = '', unallocated = ''
     where p.subscriber_id = $1::bigint
-      and exists (select 1 from ledger_entries l where l.payment_id = p.id and l.subscriber_id <> $1::bigint)
+      and exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> $1::bigint)
 )
 delete from payments p where p.subscriber_id = $1::bigint
-  and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.subscriber_id <> $1::bigint)
+  and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> $1::bigint)
 returning p.delivery_id
 `
 

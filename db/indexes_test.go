@@ -74,6 +74,7 @@ func (n node) all() []node {
 // The tables that grow with the customers and with time; nothing that happens every second may read one of them whole.
 var bigTables = []string{
 	"subscribers", "deliveries", "payments", "actions", "action_provisions", "provisions", "sessions", "ledger_entries", "activity",
+	"invoices", "spent_money_keys", "audit",
 }
 
 // fill makes a provider of 20,000 customers on 200 routers who has been in business for a while: nearly everything is done.
@@ -110,6 +111,13 @@ func fill(b *books) {
 		`insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, action_id)
 			select 2 + n % 20000, 'payment', 150000, 'KES', n, n from generate_series(1, 20000) n`,
 		`insert into activity (subscriber_id, kind, actor, summary, at) select 2 + n % 20000, 'payment', 'x', 'x', now() from generate_series(1, 20000) n`,
+		`insert into ledger_entries (subscriber_id, kind, amount_minor, currency, action_id, plan_id, periods, period_start, period_end)
+			select 2 + n % 20000, 'renewal', -150000, 'KES', n, 1, 1, now(), now() + interval '1 month' from generate_series(1, 20000) n`,
+		`insert into invoices (year, number, subscriber_id, action_id, plan, periods, total_minor, currency, period_start, period_end, issued_at)
+			select 2026, n, 2 + n % 20000, n, 'Home 10', 1, 150000, 'KES', now(), now() + interval '1 month', now() from generate_series(1, 20000) n`,
+		`insert into spent_money_keys select sha256(n::text::bytea) from generate_series(1, 20000) n`,
+		`update deliveries set repeats = id::text where id % 50 = 0`,
+		`update actions set request_key = id::text where id % 2 = 0`,
 		`analyze`,
 	} {
 		if _, err := conn.Exec(b.t.Context(), sql); err != nil {
@@ -174,6 +182,72 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			_, err := q.DueAccounts(ctx, db.DueAccountsParams{Until: now, Most: 1000})
 			return err
 		}, []string{"subscribers_due"}},
+		"LockDueAccounts": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.LockDueAccounts(ctx, db.LockDueAccountsParams{Now: now, Beside: 77, Most: 100})
+			return err
+		}, []string{"subscribers_due"}},
+		"ActionOfRequest": {func(ctx context.Context, q *db.Queries) error { _, err := q.ActionOfRequest(ctx, "78"); return err }, nil},
+		"RenewalsBoughtWith": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.RenewalsBoughtWith(ctx, db.RenewalsBoughtWithParams{PaymentID: 77})
+			return err
+		}, []string{"ledger_entries_one_credit_a_payment", "ledger_entries_action"}},
+		"LockPayment": {func(ctx context.Context, q *db.Queries) error { _, err := q.LockPayment(ctx, 77); return err },
+			[]string{"spent_money_keys_pkey"}},
+		"InsertPayments": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.InsertPayments(ctx, db.InsertPaymentsParams{
+				Providers: []string{"mpesa"}, Merchants: []string{"600000"}, TransactionIDs: []string{"new"}, DeliveryIDs: one,
+				AmountsMinor: one, Currencies: []string{"KES"}, OccurredAts: []time.Time{now}, ReceivedAts: []time.Time{now},
+				PayerReferences: []string{""}, PayerNames: []string{""}, PayerPhones: []string{""}, PayerPhoneHashes: []string{""},
+				SubscriberIDs: one, Unallocated: []string{""},
+			})
+			return err
+		}, []string{"spent_money_keys_pkey"}},
+		"EnterPayment": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.EnterPayment(ctx, db.EnterPaymentParams{Provider: "cash", Merchant: "x", TransactionID: "x", OccurredAt: now, ReceivedAt: now})
+			return err
+		}, []string{"spent_money_keys_pkey"}},
+		"SessionSeen": {func(ctx context.Context, q *db.Queries) error {
+			return q.SessionSeen(ctx, db.SessionSeenParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, SeenAt: now})
+		}, []string{"provisions_router_id_username_key"}},
+		"SessionStopped": {func(ctx context.Context, q *db.Queries) error {
+			return q.SessionStopped(ctx, db.SessionStoppedParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, At: now})
+		}, []string{"provisions_router_id_username_key"}},
+		"SessionsHaveRate": {func(ctx context.Context, q *db.Queries) error {
+			return q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: 78, Usernames: []string{"user77"}, Rates: []string{"x"}, AddressLists: []string{""}})
+		}, nil},
+		"SessionsGone": {func(ctx context.Context, q *db.Queries) error {
+			return q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: 78, Usernames: []string{"user77"}, At: now})
+		}, []string{"sessions_open"}},
+		"UsernameTaken": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.UsernameTaken(ctx, db.UsernameTakenParams{RouterID: 78, Username: "user77"})
+			return err
+		}, nil},
+		"DropTombstones":    {func(ctx context.Context, q *db.Queries) error { return q.DropTombstones(ctx, one) }, nil},
+		"LockSharedActions": {func(ctx context.Context, q *db.Queries) error { return q.LockSharedActions(ctx, one) }, nil},
+		"SpendMoneyKeys":    {func(ctx context.Context, q *db.Queries) error { return q.SpendMoneyKeys(ctx, 77) }, nil},
+		"KeepMonthlyTotals": {func(ctx context.Context, q *db.Queries) error {
+			return q.KeepMonthlyTotals(ctx, db.KeepMonthlyTotalsParams{SubscriberID: 77, Zone: "Africa/Nairobi"})
+		}, nil},
+		"RefuseWaitingActions": {func(ctx context.Context, q *db.Queries) error {
+			return q.RefuseWaitingActions(ctx, db.RefuseWaitingActionsParams{SubscriberID: 77, Refusal: "x"})
+		}, nil},
+		"ForgetInvoices": {func(ctx context.Context, q *db.Queries) error { return q.ForgetInvoices(ctx, 77) }, nil},
+		"ForgetLedger":   {func(ctx context.Context, q *db.Queries) error { return q.ForgetLedger(ctx, 77) }, nil},
+		"ForgetActivity": {func(ctx context.Context, q *db.Queries) error { return q.ForgetActivity(ctx, 77) }, nil},
+		"ForgetActions": {func(ctx context.Context, q *db.Queries) error {
+			return q.ForgetActions(ctx, db.ForgetActionsParams{SubscriberID: 77})
+		}, nil},
+		"ForgetArguments": {func(ctx context.Context, q *db.Queries) error { return q.ForgetArguments(ctx, 77) }, nil},
+		"ForgetBodies":    {func(ctx context.Context, q *db.Queries) error { return q.ForgetBodies(ctx, 77) }, []string{"deliveries_repeats"}},
+		"ForgetPayments": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ForgetPayments(ctx, db.ForgetPaymentsParams{SubscriberID: 77, Now: now})
+			return err
+		}, nil},
+		"ForgetDeliveries": {func(ctx context.Context, q *db.Queries) error { return q.ForgetDeliveries(ctx, one) }, nil},
+		"ForgetSessions": {func(ctx context.Context, q *db.Queries) error {
+			return q.ForgetSessions(ctx, db.ForgetSessionsParams{RouterIDs: []int64{78}, Usernames: []string{"user77"}})
+		}, nil},
+		"ForgetSubscriber": {func(ctx context.Context, q *db.Queries) error { return q.ForgetSubscriber(ctx, 77) }, nil},
 		"WaitingDeliveries": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.WaitingDeliveries(ctx, db.WaitingDeliveriesParams{OlderThan: now, Most: 1000})
 			return err

@@ -89,7 +89,7 @@ func TestInvoices_BeginAnewEachYearAndAreInTheOrderOfWhatHappened(t *testing.T) 
 	newYear := time.Date(2027, time.January, 1, 0, 0, 0, 0, time.UTC)
 	var paid []int64 // before the accounts are locked, which a payment refers to
 	for i, minor := range []int64{300_000, 150_000, 149_999, 150_000, 150_000} {
-		paid = append(paid, b.payment(fmt.Sprint(i), minor))
+		paid = append(paid, b.payment(strconv.Itoa(i), minor))
 	}
 	happened := []struct {
 		id    int64

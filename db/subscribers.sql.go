@@ -155,6 +155,17 @@ func (q *Queries) DueAccounts(ctx context.Context, arg DueAccountsParams) ([]Due
 	return items, nil
 }
 
+const dueAt = `-- name: DueAt :one
+select due_at from subscribers where id = $1
+`
+
+func (q *Queries) DueAt(ctx context.Context, id int64) (*time.Time, error) {
+	row := q.db.QueryRow(ctx, dueAt, id)
+	var due_at *time.Time
+	err := row.Scan(&due_at)
+	return due_at, err
+}
+
 const findAccounts = `-- name: FindAccounts :many
 select id, 1::int as rank, account_key as key from subscribers where account_key = any($1::text[])
 union all

@@ -169,7 +169,7 @@ func TestActionThatMakesNoSense_IsRefusedAndHoldsUpNoOther(t *testing.T) {
 	t.Parallel()
 	o := setup(t)
 	o.action("suspend", `{"category":5}`, noon)
-	o.action("suspend", `[]`, noon)
+	o.action("suspend", `{"reason":[]}`, noon)
 	o.action("suspend", `{"category":"because"}`, noon)
 	o.action("payment", `{}`, noon)
 	o.action("reconnect", `{"grace_hours":-1}`, noon)

@@ -43,7 +43,8 @@ with p as (
     select delivery_id, transaction_id from payments where subscriber_id = @subscriber_id::bigint
 )
 update deliveries d set body = '', last_error = '', repeats = ''
-where d.id in (select p.delivery_id from p) or (d.repeats <> '' and d.repeats in (select p.transaction_id from p));
+where d.id in (select p.delivery_id from p
+    union all select r.id from p join deliveries r on r.repeats = p.transaction_id and r.repeats <> '');
 
 -- name: ForgetPayments :many
 -- Money that was another account's before is still in that ledger; what stays of it has no person.
@@ -51,10 +52,10 @@ with others as (
     update payments p set subscriber_id = null, reversed_at = @now::timestamptz, reversal_reason = 'the account was deleted',
         reference = '', payer_name = '', payer_phone = '', payer_phone_hash = '', unallocated = ''
     where p.subscriber_id = @subscriber_id::bigint
-      and exists (select 1 from ledger_entries l where l.payment_id = p.id and l.subscriber_id <> @subscriber_id::bigint)
+      and exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> @subscriber_id::bigint)
 )
 delete from payments p where p.subscriber_id = @subscriber_id::bigint
-  and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.subscriber_id <> @subscriber_id::bigint)
+  and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> @subscriber_id::bigint)
 returning p.delivery_id;
 
 -- name: ForgetDeliveries :exec

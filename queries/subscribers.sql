@@ -60,6 +60,9 @@ select exists (select 1 from subscribers where router_id = @router_id and userna
 -- name: FixedAddressTaken :one
 select exists (select 1 from subscribers where router_id = @router_id and fixed_address = @fixed_address and id <> @but);
 
+-- name: DueAt :one
+select due_at from subscribers where id = @id;
+
 -- name: LockDueAccounts :many
 -- Accounts whose due time has come, to be handled together with one. One that somebody holds is skipped.
 select sqlc.embed(s), sqlc.embed(p)

@@ -231,6 +231,21 @@ func TestASessionOfAnOlderProfile_RedialsSoThatOneQueueLimitsIt(t *testing.T) {
 	}
 }
 
+func TestARateTypedIntoTheProfileOfFixedAddresses_IsTakenOut(t *testing.T) {
+	t.Parallel()
+	r, _ := settled(t, mikrosim.Config{})
+	r.operator(t, func(c *operatorConn) {
+		c.types("/ppp/profile/set", "=numbers=qserve-fixed", "=rate-limit=1M/1M", "=address-list="+account.GardenList)
+	})
+	r.target.Revision++ // a new connection looks again
+	r.mustConverge(t, at(home, want("joe", enabled, 2, "5M/10M")))
+	for _, p := range r.sim.State().Profiles {
+		if p.Name == "qserve-fixed" && (p.RateLimit != "" || p.AddressList != "") {
+			t.Errorf("profile %+v", p)
+		}
+	}
+}
+
 func TestANoteBehindTheMarker_StaysWithTheQueue(t *testing.T) {
 	t.Parallel()
 	r, _ := settled(t, mikrosim.Config{})
@@ -334,6 +349,22 @@ func TestALostAnswerOnTheWayToQueueOrGarden_ConvergesOnTheNextTry(t *testing.T) 
 				r.online(t, "joe", string(test.after.Line.Rate))
 			}
 		})
+	}
+}
+
+func TestAnAttemptThatEndedHalfway_LeavesNoQueueWhenTheAddressIsGivenUpMeanwhile(t *testing.T) {
+	t.Parallel()
+	for _, command := range []string{"/queue/simple/add", "/ppp/secret/set"} {
+		for _, state := range []account.State{enabled, disabled, absent} {
+			r := setupLocal(t, patient())
+			r.mustConverge(t, want("joe", enabled, 1, "5M/10M"))
+			r.fault(t, mikrosim.Fault{Kind: mikrosim.FaultReset, Command: command, Times: 1})
+			wholeRouter(t, r.converge(t, garden(at(home, want("joe", enabled, 2, slow)))))
+			r.mustConverge(t, want("joe", state, 3, "5M/10M"))
+			if st := r.sim.State(); len(st.Queues)+len(st.AddressList) != 0 {
+				t.Errorf("%s, then %s: left %+v, %+v", command, state, st.Queues, st.AddressList)
+			}
+		}
 	}
 }
 

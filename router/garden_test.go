@@ -152,7 +152,12 @@ func TestAPersonsEntryInTheGardensList_IsSaidAndLeftAlone(t *testing.T) {
 		}
 		first := r.online(t, "joe", "5M/10M")
 		r.operator(t, func(c *operatorConn) {
-			c.types("/ip/firewall/address-list/add", "=list="+account.GardenList, "=address="+first.Address, "=comment=does not pay")
+			c.types("/ip/firewall/address-list/add", "=list="+account.GardenList, "=address="+first.Address, "=comment=does not pay",
+				"=disabled=yes")
+		})
+		r.mustConverge(t, w)
+		r.operator(t, func(c *operatorConn) {
+			c.types("/ip/firewall/address-list/enable", "=.id="+r.sim.State().AddressList[0].ID)
 		})
 		err := r.converge(t, w)
 		oneUser(t, err, router.ErrForeign, "joe")

@@ -53,6 +53,9 @@ func (l *local) enable(ctx context.Context, w Want, secret routeros.Row) error {
 	// No session may run on the profile without a rate while its queue is not there, and no queue may limit an address
 	// that has become somebody else's.
 	if fixed {
+		if err := l.announceQueue(ctx, w, secret); err != nil {
+			return l.target.fail(w.Username, "write PPP secret", err)
+		}
 		if err := l.putQueue(ctx, w); err != nil {
 			return l.target.fail(w.Username, "write simple queue", err)
 		}
@@ -73,6 +76,16 @@ func (l *local) enable(ctx context.Context, w Want, secret routeros.Row) error {
 		return nil
 	}
 	return l.target.fail(w.Username, "write address list", l.enlist(ctx, w))
+}
+
+// announceQueue gives a secret its fixed address before there is a queue for it: it is by the address that a queue is
+// looked for later, also after an attempt that ended in between.
+func (l *local) announceQueue(ctx context.Context, w Want, secret routeros.Row) error {
+	if mayHaveQueue(secret) {
+		return nil
+	}
+	secret["remote-address"] = w.Line.Address
+	return l.conn.Set(ctx, secretMenu, secret.ID(), map[string]string{"remote-address": w.Line.Address})
 }
 
 // mayHaveQueue reports whether a secret is, or may have been, that of a customer with a fixed address.

@@ -28,7 +28,7 @@ func rows(w io.Writer, rows ...[]byte) bool {
 func TestASessionThatIsComingUp_IsNotDroppedForHavingNoRateYet(t *testing.T) {
 	t.Parallel()
 	for _, mode := range []router.Mode{router.Local, router.Radius} {
-		looks := 0
+		looks, address := 0, "0.0.0.0"
 		r, p := scripted(t, mode, func(w io.Writer, words []string) bool {
 			switch words[0] {
 			case "/ppp/secret/print":
@@ -40,22 +40,28 @@ func TestASessionThatIsComingUp_IsNotDroppedForHavingNoRateYet(t *testing.T) {
 			case "/ppp/profile/print":
 				return rows(w, routerostest.Sentence("!re", "=.id=*2", "=name=qserve-5M-10M", "=rate-limit=5M/10M"))
 			case "/ppp/active/print":
-				return rows(w, routerostest.Sentence("!re", "=.id=*3", "=name=joe", "=service=pppoe", "=address=0.0.0.0",
+				return rows(w, routerostest.Sentence("!re", "=.id=*3", "=name=joe", "=service=pppoe", "=address="+address,
 					"=session-id=0x81D00000", "=radius="+map[router.Mode]string{router.Local: "false", router.Radius: "true"}[mode]),
 					routerostest.Sentence("!re", "=.id=*4", "=name=joe", "=service=l2tp"))
 			case "/queue/simple/print":
 				if looks++; looks < 3 {
 					return rows(w)
 				}
+				address = "100.64.0.7"
 				return rows(w, routerostest.Sentence("!re", "=name=<pppoe-joe>", "=max-limit=5000000/10000000"))
 			}
 			return rows(w)
 		})
 		r.mustConverge(t, want("joe", enabled, 1, "5M/10M"))
+		lookedUp := false
 		for _, words := range p.Sentences() {
 			if words[0] == "/ppp/active/remove" {
 				t.Errorf("%s: %q ended a session that fits", mode, words)
 			}
+			lookedUp = lookedUp || words[0] == "/ip/firewall/address-list/print" && words[1] == "?address=100.64.0.7"
+		}
+		if !lookedUp {
+			t.Errorf("%s: nobody looked whether the address that came up is in the garden", mode)
 		}
 	}
 }

@@ -136,17 +136,24 @@ type freeRADIUS struct {
 // follow runs a program that ends when its standard input does, and so with this process, however that ends.
 const follow = `exec 3<&0; "$0" "$@" & server=$!; (read -r _ <&3; kill -9 $server) >/dev/null 2>&1 & wait $server`
 
-// startFreeRADIUS runs a server on the database and returns once it listens.
-func startFreeRADIUS(ctx context.Context, databaseURL, secret string) (*freeRADIUS, error) {
+// startDatabaseRADIUS runs a server that answers dials from the database.
+func startDatabaseRADIUS(ctx context.Context, databaseURL, secret string) (*freeRADIUS, error) {
+	database, err := libpqAddress(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	return startFreeRADIUS(ctx, func(dir string, port int) string {
+		return fmt.Sprintf(freeRADIUSConfig, dir, port, secret, database)
+	})
+}
+
+// startFreeRADIUS runs a server and returns once it listens. Its settings depend on its folder and port.
+func startFreeRADIUS(ctx context.Context, settings func(dir string, port int) string) (*freeRADIUS, error) {
 	path, err := exec.LookPath("freeradius")
 	if err != nil {
 		if path, err = exec.LookPath("/usr/sbin/freeradius"); err != nil {
 			return nil, fmt.Errorf("FreeRADIUS is what this is measured against; install it with make setup: %w", err)
 		}
-	}
-	database, err := libpqAddress(databaseURL)
-	if err != nil {
-		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "qserve-bench-*")
 	if err != nil {
@@ -158,8 +165,7 @@ func startFreeRADIUS(ctx context.Context, databaseURL, secret string) (*freeRADI
 		if port, err = freePort(ctx); err != nil {
 			break
 		}
-		config := fmt.Sprintf(freeRADIUSConfig, dir, port, secret, database)
-		if err = os.WriteFile(filepath.Join(dir, "radiusd.conf"), []byte(config), 0o600); err != nil {
+		if err = os.WriteFile(filepath.Join(dir, "radiusd.conf"), []byte(settings(dir, port)), 0o600); err != nil {
 			break
 		}
 		f := &freeRADIUS{address: fmt.Sprintf("127.0.0.1:%d", port), dir: dir, ended: make(chan struct{})}

@@ -47,7 +47,7 @@ func radius(ctx context.Context, b *bench) (lines []result, err error) {
 	if _, err := st.Pool.Exec(ctx, `analyze`); err != nil {
 		return nil, fmt.Errorf("analyze the tables: %w", err)
 	}
-	theirs, err := startFreeRADIUS(ctx, st.DatabaseURL, secret)
+	theirs, err := startDatabaseRADIUS(ctx, st.DatabaseURL, secret)
 	if err != nil {
 		return nil, err
 	}

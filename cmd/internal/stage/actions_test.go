@@ -78,14 +78,14 @@ func (p play) activity(who stage.Person) []string {
 }
 
 // problem asks for something that is refused.
-func (p play) problem(status int, method, path string, body any) *stage.Problem {
+func (p play) problem(status int, method, path string, body any) stage.Problem {
 	p.t.Helper()
 	err := p.Ask(p.ctx, method, path, body, nil)
 	problem, ok := errors.AsType[*stage.Problem](err)
 	if !ok || problem.Status != status {
 		p.t.Fatalf("%s %s: %v, want status %d", method, path, err, status)
 	}
-	return problem
+	return *problem
 }
 
 // onEachRouter plays a scene with a customer of each router who is online.
@@ -94,6 +94,7 @@ func onEachRouter(t *testing.T, scene func(p play, who stage.Person)) {
 	p := office(t)
 	for _, r := range p.Routers {
 		t.Run(r.Name(), func(t *testing.T) {
+			t.Parallel()
 			q := play{Stage: p.Stage, t: t, ctx: p.ctx}
 			who := q.person("LIVE-"+r.Name(), r, time.Now().Add(10*period))
 			q.online(who)
