@@ -153,6 +153,23 @@ func TestNameThatComesBackBeforeItHasLeft_IsNotDroppedWhenItsAbsenceIsConfirmed(
 	b.wantLines("in the end", "Kilimani/jane enabled of ACC-0042, confirmed")
 }
 
+func TestNameThatLeavesBeforeItsLastChangeIsConfirmed_StaysUntilItsAbsenceIs(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	b.pay("first", 150_000, noon)
+	held := b.provision("jane")
+	b.batch("edit", []int64{b.jane}, rename("a"))
+	_, err := db.ConfirmTogether(t.Context(), b.pool, b.router, []int64{held.ID}, noon, func(q *db.Queries) error {
+		return q.ConfirmProvisions(t.Context(), db.ConfirmProvisionsParams{IDs: []int64{held.ID}, Gens: []int64{held.WantGen}, Now: noon})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.wantLines("with what was wanted before", "Kilimani/a enabled of ACC-0042", "Kilimani/jane absent")
+	b.looked()
+	b.wantLines("in the end", "Kilimani/a enabled of ACC-0042, confirmed")
+}
+
 func TestMoveToAnotherRouter_AsksBothRouters(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)

@@ -284,6 +284,15 @@ func TestDeletion_LeavesNothingOfThePersonAnywhere(t *testing.T) {
 	if diff := cmp.Diff([]string{"provisions.username: zq.fibre", "sessions.username: zq.fibre"}, b.traces(texts)); diff != "" {
 		t.Errorf("while the router shows the name (-want +got):\n%s", diff)
 	}
+	if n := b.id("select count(*) from sessions where ended_at is not null"); n != 0 {
+		t.Errorf("%d sessions that are over are still told", n)
+	}
+	if n := b.id("select count(*) from deliveries where delivery_key = 'k1'"); n != 0 {
+		t.Error("the webhook that told the payment is still there")
+	}
+	if row, err := b.q.ActionByID(t.Context(), deletion); err != nil || string(row.Arguments) != "{}" {
+		t.Errorf("the deletion keeps %s, %v", row.Arguments, err)
+	}
 	if row, err := b.q.ActionByID(t.Context(), waiting); err != nil || row.State != "refused" || row.Refusal != "the account was deleted" {
 		t.Errorf("the command that waited is %s: %s, %v", row.State, row.Refusal, err)
 	}
