@@ -167,27 +167,48 @@ func TestOrdersOverPayments_AreRefusedWhereTheMoneyIsNotTheirs(t *testing.T) {
 func TestPaymentGivenToTwoAccountsAtOnce_IsCreditedToOne(t *testing.T) {
 	t.Parallel()
 	b := openBooks(t)
-	ids := []int64{b.jane, b.subscriber("ACC-0043", "john", "")}
+	ctx := t.Context()
+	john := b.subscriber("ACC-0043", "john", "")
 	waits := b.payment("WAITS", 150_000)
 	b.exec("update payments set subscriber_id = null, unallocated = 'x' where id = $1", waits)
-	outcomes := make(chan error, len(ids))
-	for _, id := range ids {
-		action := b.accept(id, "payment", db.PaymentArguments{PaymentID: waits})
+	action := b.accept(john, "payment", db.PaymentArguments{PaymentID: waits})
+	second := make(chan error, 1)
+	err := db.InTx(ctx, b.pool, func(tx pgx.Tx, q *db.Queries) error {
+		facts, err := db.LockAccountFacts(ctx, q, b.jane)
+		if err != nil {
+			return err
+		}
+		order, err := db.ReadOrder(ctx, q, "payment", fmt.Appendf(nil, `{"payment_id":%d}`, waits), facts, noon)
+		if err != nil {
+			return err
+		}
 		go func() {
-			_, err := b.apply(id, action, noon)
-			outcomes <- err
+			_, err := b.apply(john, action, noon)
+			second <- err
 		}()
-	}
-	refused := 0
-	for range ids {
-		if err := <-outcomes; err != nil {
-			refused++
-			if refusal := refusalOf(t, err); !strings.Contains(refusal, "is credited to an account already") {
-				t.Errorf("refused with %q", refusal)
+		// John's must be waiting for this transaction, or be over.
+		for waiting := false; !waiting && len(second) == 0; {
+			if err := b.pool.QueryRow(ctx, `select exists (select 1 from pg_stat_activity where datname = current_database()
+				and wait_event_type = 'Lock' and query like '%LockPayment%')`).Scan(&waiting); err != nil {
+				return err
 			}
 		}
+		change, err := account.Apply(facts, order.Command, noon, time.UTC)
+		if err != nil {
+			return err
+		}
+		_, err = db.SaveChange(ctx, tx, db.Deed{
+			Change: change, Kind: "payment", Actor: "x", AcceptedAt: noon, PaymentID: order.PaymentID, Also: order.Also,
+		}, noon)
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
-	if n := b.id("select count(*) from ledger_entries where kind = 'payment'"); refused != 1 || n != 1 {
-		t.Errorf("%d were refused, and the money was credited %d times", refused, n)
+	if refusal := refusalOf(t, <-second); !strings.Contains(refusal, "is credited to an account already") {
+		t.Errorf("refused with %q", refusal)
+	}
+	if n := b.id("select count(*) from ledger_entries where kind = 'payment'"); n != 1 {
+		t.Errorf("the money was credited %d times", n)
 	}
 }

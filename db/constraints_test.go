@@ -34,7 +34,7 @@ func TestMoneyKey_IsCreditedOnceForEver(t *testing.T) {
 
 	const credit = `insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, action_id)
 		values ($1, 'payment', 150000, $2, (select id from payments where transaction_id = 'SKL7XQ2B1M' and merchant = $3 and provider = 'mpesa'), $4)`
-	b.breaks("a second credit of a payment", "ledger_entries_one_credit_a_payment", credit, b.jane, "KES", "600000", saved.ActionID)
+	b.breaks("a second credit of a payment", "ledger_entries_once_a_payment", credit, b.jane, "KES", "600000", saved.ActionID)
 	b.breaks("another currency than the account's", "ledger_entries_subscriber_id_currency_fkey", credit, b.jane, "USD", "600001", saved.ActionID)
 	b.breaks("a credit without a payment", "a_payment_adds_and_names_it", credit, b.jane, "KES", "none", saved.ActionID)
 
@@ -253,11 +253,11 @@ func TestSchemaRefusesMoneyThatCannotBe(t *testing.T) {
 	paid := b.id("select id from payments")
 	const entry = `insert into ledger_entries (subscriber_id, kind, amount_minor, currency, payment_id, allocation, action_id)
 		values ($1, $2, $3, 'KES', $4, $5, $6)`
-	b.breaks("a payment credited twice", "ledger_entries_one_credit_a_payment", entry, b.jane, "payment", 150_000, paid, 0, action)
+	b.breaks("a payment credited twice", "ledger_entries_once_a_payment", entry, b.jane, "payment", 150_000, paid, 0, action)
 	b.exec(entry, b.jane, "reversal", -150_000, paid, 0, action)
-	b.breaks("a credit taken back twice", "ledger_entries_one_reversal_a_credit", entry, b.jane, "reversal", -150_000, paid, 0, action)
+	b.breaks("a credit taken back twice", "ledger_entries_once_a_payment", entry, b.jane, "reversal", -150_000, paid, 0, action)
 	b.exec(entry, b.jane, "payment", 150_000, paid, 1, action) // credited again after it was taken back
-	b.breaks("and twice again", "ledger_entries_one_credit_a_payment", entry, b.jane, "payment", 150_000, paid, 1, action)
+	b.breaks("and twice again", "ledger_entries_once_a_payment", entry, b.jane, "payment", 150_000, paid, 1, action)
 	b.breaks("a reversal that adds", "a_reversal_takes_and_names_it", entry, b.jane, "reversal", 5, paid, 2, action)
 	b.breaks("a reversal of nothing", "a_reversal_takes_and_names_it", entry, b.jane, "reversal", -5, nil, 0, action)
 	b.breaks("an entry of no known kind", "ledger_entries_kind_check", entry, b.jane, "gift", 5, nil, 0, action)

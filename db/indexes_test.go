@@ -190,7 +190,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		"RenewalsBoughtWith": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.RenewalsBoughtWith(ctx, db.RenewalsBoughtWithParams{PaymentID: 77})
 			return err
-		}, []string{"ledger_entries_one_credit_a_payment", "ledger_entries_action"}},
+		}, []string{"ledger_entries_once_a_payment", "ledger_entries_action"}},
 		"LockPayment": {func(ctx context.Context, q *db.Queries) error { _, err := q.LockPayment(ctx, 77); return err },
 			[]string{"spent_money_keys_pkey"}},
 		"InsertPayments": {func(ctx context.Context, q *db.Queries) error {

@@ -247,8 +247,7 @@ create table ledger_entries (
     constraint a_refund_gives_back_what_was_bought check (kind <> 'refund'
         or (amount_minor > 0 and plan_id is not null and periods > 0 and period_start < period_end))
 );
-create unique index ledger_entries_one_credit_a_payment on ledger_entries (payment_id, allocation) where kind = 'payment';
-create unique index ledger_entries_one_reversal_a_credit on ledger_entries (payment_id, allocation) where kind = 'reversal';
+create unique index ledger_entries_once_a_payment on ledger_entries (payment_id, allocation, kind) where payment_id is not null;
 create index ledger_entries_action on ledger_entries (action_id);
 create index ledger_entries_subscriber on ledger_entries (subscriber_id, id);
 
@@ -275,6 +274,7 @@ create table invoices (
     unique (year, number)
 );
 create index invoices_subscriber on invoices (subscriber_id, id);
+create index invoices_action on invoices (action_id);
 
 -- What happened to an account, for people.
 create table activity (
@@ -289,6 +289,7 @@ create table activity (
     at            timestamptz not null
 );
 create index activity_subscriber on activity (subscriber_id, id);
+create index activity_action on activity (action_id) where action_id is not null;
 create index activity_at on activity (at, id);
 
 -- What staff changed outside of accounts, and that an account was deleted.
