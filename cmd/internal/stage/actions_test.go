@@ -88,18 +88,16 @@ func (p play) problem(status int, method, path string, body any) stage.Problem {
 	return *problem
 }
 
-// onEachRouter plays a scene with a customer of each router who is online.
+// onEachRouter plays a scene with a customer of each router who is online, one after the other: a stage that waits for its
+// turn polls all the same.
 func onEachRouter(t *testing.T, scene func(p play, who stage.Person)) {
 	t.Helper()
 	p := office(t)
 	for _, r := range p.Routers {
-		t.Run(r.Name(), func(t *testing.T) {
-			t.Parallel()
-			q := play{Stage: p.Stage, t: t, ctx: p.ctx}
-			who := q.person("LIVE-"+r.Name(), r, time.Now().Add(10*period))
-			q.online(who)
-			scene(q, who)
-		})
+		t.Logf("on %s", r.Name())
+		who := p.person("LIVE-"+r.Name(), r, time.Now().Add(10*period))
+		p.online(who)
+		scene(p, who)
 	}
 }
 
