@@ -290,7 +290,7 @@ func TestSessionTimeout_EndsTheSessionUnlessCoAGivesItLonger(t *testing.T) {
 	}
 	advance(2 * time.Minute)
 	r.SetCustomer("bob", "pw", true)
-	online(t, r, "bob", "") // and so what was due before his dial has happened
+	bob := online(t, r, "bob", "") // and so what was due before his dial has happened
 	if a, ok := r.State().Session("ann"); !ok || a.SessionID != first.SessionID || a.Uptime != "2m" {
 		t.Errorf("session %+v after two minutes, want the first", a)
 	}
@@ -298,6 +298,7 @@ func TestSessionTimeout_EndsTheSessionUnlessCoAGivesItLonger(t *testing.T) {
 	await(t, r, "the hour is over", func(s mikrosim.State) bool { return len(s.Active) == 0 })
 	advance(time.Second) // past the redial delay
 	second := online(t, r, "ann", first.SessionID)
+	online(t, r, "bob", bob.SessionID) // whoever dialled after the minute would outlast it
 	advance(time.Minute)
 	await(t, r, "the minute is over", func(s mikrosim.State) bool { return len(s.Active) == 0 })
 	advance(time.Second)
