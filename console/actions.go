@@ -148,7 +148,7 @@ func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
 	if err != nil {
 		return ActionView{}, fmt.Errorf("read action %d: %w", id, err)
 	}
-	routers, err := q.ActionRouters(ctx, id)
+	routers, err := routersOf(ctx, q, id)
 	if err != nil {
 		return ActionView{}, fmt.Errorf("read the routers of action %d: %w", id, err)
 	}
@@ -157,14 +157,25 @@ func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
 		AcceptedAt: row.AcceptedAt.UTC(), AppliedAt: utc(row.AppliedAt), ConfirmedAt: utc(row.ConfirmedAt),
 		Routers: []ActionRouterView{},
 	}
-	for _, r := range routers {
-		seen := ActionRouterView{Router: r.Router, Username: r.Username, Confirmed: r.Confirmed}
-		if !r.Confirmed {
-			seen.Attempts, seen.NextTryAt, seen.LastError = int(r.Attempts), utc(r.NextTryAt), r.LastError
-		}
-		view.Routers = append(view.Routers, seen)
-	}
+	view.Routers = append(view.Routers, routers[id]...)
 	return view, nil
+}
+
+// routersOf reads how far the routers are with some actions.
+func routersOf(ctx context.Context, q *db.Queries, actions ...int64) (map[int64][]ActionRouterView, error) {
+	views := map[int64][]ActionRouterView{}
+	if len(actions) == 0 {
+		return views, nil
+	}
+	rows, err := q.RoutersOfActions(ctx, actions)
+	for _, r := range rows {
+		view := ActionRouterView{Router: r.Router, Username: r.Username, Confirmed: r.Confirmed}
+		if !r.Confirmed {
+			view.Attempts, view.NextTryAt, view.LastError = int(r.Attempts), utc(r.NextTryAt), r.LastError
+		}
+		views[r.ActionID] = append(views[r.ActionID], view)
+	}
+	return views, err
 }
 
 // How often Watch looks: a person is waiting, and a look is two index accesses. After a while nothing is urgent.

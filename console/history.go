@@ -44,36 +44,56 @@ func part(list, at string, limit int) (before int64, most int, err error) {
 	return c.ID, most, nil
 }
 
+// history is a part of what one account has a list of.
+type history struct {
+	q          *db.Queries
+	subscriber int64
+	before     int64 // id
+	most       int
+}
+
+// historyOf finds the account, and reads which part of its list is wanted.
+func (s *Service) historyOf(ctx context.Context, ref, list string, h HistoryQuery) (history, error) {
+	before, most, err := part(list, h.Cursor, h.Limit)
+	if err != nil {
+		return history{}, err
+	}
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	return history{q, on.Subscriber.ID, before, most}, err
+}
+
 // asked is how many rows are read for a page: one more says whether there is another page.
 func asked(most int) int32 { return int32(most + 1) }
 
 // Activity returns what happened to an account, and what the routers answered. Its errors are [*FieldError] and
 // [*NotFoundError].
 func (s *Service) Activity(ctx context.Context, ref string, h HistoryQuery) (Page[ActivityView], error) {
-	before, most, err := part(listActivity, h.Cursor, h.Limit)
+	of, err := s.historyOf(ctx, ref, listActivity, h)
 	if err != nil {
 		return Page[ActivityView]{}, err
 	}
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
-	if err != nil {
-		return Page[ActivityView]{}, err
-	}
-	return activityPage(ctx, q, on.Subscriber.ID, h.Kinds, before, most)
+	return activityPage(ctx, of, h.Kinds)
 }
 
-func activityPage(ctx context.Context, q *db.Queries, subscriber int64, kinds []string, before int64, most int) (Page[ActivityView], error) {
-	rows, err := q.ActivityPage(ctx, db.ActivityPageParams{
-		SubscriberID: subscriber, Before: before, Kinds: all(kinds), Most: asked(most),
+func activityPage(ctx context.Context, of history, kinds []string) (Page[ActivityView], error) {
+	rows, err := of.q.ActivityPage(ctx, db.ActivityPageParams{
+		SubscriberID: of.subscriber, Before: of.before, Kinds: all(kinds), Most: asked(of.most),
 	})
 	if err != nil {
-		return Page[ActivityView]{}, fmt.Errorf("read the activity of subscriber %d: %w", subscriber, err)
+		return Page[ActivityView]{}, fmt.Errorf("read the activity of subscriber %d: %w", of.subscriber, err)
 	}
-	answers, err := answersTo(ctx, q, rows)
+	var actions []int64
+	for _, row := range rows {
+		if row.Activity.ActionID != nil {
+			actions = append(actions, *row.Activity.ActionID)
+		}
+	}
+	answers, err := routersOf(ctx, of.q, actions...)
 	if err != nil {
-		return Page[ActivityView]{}, fmt.Errorf("read the answers of the routers for subscriber %d: %w", subscriber, err)
+		return Page[ActivityView]{}, fmt.Errorf("read the answers of the routers for subscriber %d: %w", of.subscriber, err)
 	}
-	return pageOf(rows, most, func(row db.ActivityPageRow) ActivityView {
+	return pageOf(rows, of.most, func(row db.ActivityPageRow) ActivityView {
 		a := row.Activity
 		view := ActivityView{
 			ID: a.ID, At: a.At.UTC(), Kind: a.Kind, Actor: a.Actor, Source: row.Source, Summary: a.Summary,
@@ -84,29 +104,6 @@ func activityPage(ctx context.Context, q *db.Queries, subscriber int64, kinds []
 		}
 		return view
 	}, func(row db.ActivityPageRow) cursor { return cursor{List: listActivity, ID: row.Activity.ID} }), nil
-}
-
-// answersTo reads how far the routers are with the actions of some lines.
-func answersTo(ctx context.Context, q *db.Queries, lines []db.ActivityPageRow) (map[int64][]ActionRouterView, error) {
-	var actions []int64
-	for _, line := range lines {
-		if line.Activity.ActionID != nil {
-			actions = append(actions, *line.Activity.ActionID)
-		}
-	}
-	answers := map[int64][]ActionRouterView{}
-	if len(actions) == 0 {
-		return answers, nil
-	}
-	rows, err := q.RoutersOfActions(ctx, actions)
-	for _, r := range rows {
-		view := ActionRouterView{Router: r.Router, Username: r.Username, Confirmed: r.Confirmed}
-		if !r.Confirmed {
-			view.Attempts, view.NextTryAt, view.LastError = int(r.Attempts), utc(r.NextTryAt), r.LastError
-		}
-		answers[r.ActionID] = append(answers[r.ActionID], view)
-	}
-	return answers, err
 }
 
 // all is a filter that is not null: empty, it lets everything pass.
@@ -128,15 +125,14 @@ func readFacts(text []byte) map[string]string {
 
 // ActivityCSV writes the whole activity of an account, newest first, in times of the provider's zone.
 func (s *Service) ActivityCSV(ctx context.Context, ref string, kinds []string, w io.Writer) error {
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
+	of, err := s.historyOf(ctx, ref, listActivity, HistoryQuery{Limit: maxPage})
 	if err != nil {
 		return err
 	}
 	sheet := newSheet(w, s.Zone)
 	sheet.row("id", "at", "kind", "actor", "source", "summary", "before", "after", "action", "routers")
-	for before := int64(math.MaxInt64); ; {
-		page, err := activityPage(ctx, q, on.Subscriber.ID, kinds, before, maxPage)
+	for {
+		page, err := activityPage(ctx, of, kinds)
 		if err != nil {
 			return err
 		}
@@ -147,7 +143,7 @@ func (s *Service) ActivityCSV(ctx context.Context, ref string, kinds []string, w
 			}
 			sheet.row(strconv.FormatInt(line.ID, 10), sheet.time(line.At), line.Kind, line.Actor, line.Source, line.Summary,
 				factsLine(line.Before), factsLine(line.After), action, answersLine(line.Routers))
-			before = line.ID
+			of.before = line.ID
 		}
 		if page.Next == "" {
 			return sheet.end()
@@ -172,20 +168,15 @@ func answersLine(routers []ActionRouterView) string {
 
 // Invoices returns what an account was billed for.
 func (s *Service) Invoices(ctx context.Context, ref string, h HistoryQuery) (Page[InvoiceView], error) {
-	before, most, err := part(listInvoices, h.Cursor, h.Limit)
+	of, err := s.historyOf(ctx, ref, listInvoices, h)
 	if err != nil {
 		return Page[InvoiceView]{}, err
 	}
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
+	rows, err := of.q.InvoicesPage(ctx, db.InvoicesPageParams{SubscriberID: of.subscriber, Before: of.before, Most: asked(of.most)})
 	if err != nil {
-		return Page[InvoiceView]{}, err
+		return Page[InvoiceView]{}, fmt.Errorf("read the invoices of subscriber %d: %w", of.subscriber, err)
 	}
-	rows, err := q.InvoicesPage(ctx, db.InvoicesPageParams{SubscriberID: on.Subscriber.ID, Before: before, Most: asked(most)})
-	if err != nil {
-		return Page[InvoiceView]{}, fmt.Errorf("read the invoices of subscriber %d: %w", on.Subscriber.ID, err)
-	}
-	return pageOf(rows, most, func(row db.Invoice) InvoiceView {
+	return pageOf(rows, of.most, func(row db.Invoice) InvoiceView {
 		return InvoiceView{
 			Number: fmt.Sprintf("%d-%06d", row.Year, row.Number), IssuedAt: row.IssuedAt.UTC(), Plan: row.Plan,
 			Periods: int(row.Periods), Total: viewMoney(account.Money{Minor: row.TotalMinor, Currency: row.Currency}),
@@ -196,20 +187,15 @@ func (s *Service) Invoices(ctx context.Context, ref string, h HistoryQuery) (Pag
 
 // Ledger returns what moved an account's balance, and to what.
 func (s *Service) Ledger(ctx context.Context, ref string, h HistoryQuery) (Page[LedgerView], error) {
-	before, most, err := part(listLedger, h.Cursor, h.Limit)
+	of, err := s.historyOf(ctx, ref, listLedger, h)
 	if err != nil {
 		return Page[LedgerView]{}, err
 	}
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
+	rows, err := of.q.LedgerPage(ctx, db.LedgerPageParams{SubscriberID: of.subscriber, Before: of.before, Most: asked(of.most)})
 	if err != nil {
-		return Page[LedgerView]{}, err
+		return Page[LedgerView]{}, fmt.Errorf("read the ledger of subscriber %d: %w", of.subscriber, err)
 	}
-	rows, err := q.LedgerPage(ctx, db.LedgerPageParams{SubscriberID: on.Subscriber.ID, Before: before, Most: asked(most)})
-	if err != nil {
-		return Page[LedgerView]{}, fmt.Errorf("read the ledger of subscriber %d: %w", on.Subscriber.ID, err)
-	}
-	return pageOf(rows, most, func(row db.LedgerPageRow) LedgerView {
+	return pageOf(rows, of.most, func(row db.LedgerPageRow) LedgerView {
 		return LedgerView{
 			ID: row.ID, At: row.CreatedAt.UTC(), Kind: row.Kind, Payment: row.PaymentID, Action: row.ActionID,
 			Amount:  viewMoney(account.Money{Minor: row.AmountMinor, Currency: row.Currency}),

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net/netip"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -179,12 +178,14 @@ func (o EditOrder) draft(ctx context.Context, s *Service, q *db.Queries, on subs
 	if err := o.checkContact(s, &args); err != nil {
 		return draft{}, err
 	}
-	if o.Username != nil && !usernames.MatchString(*o.Username) {
-		return draft{}, bad("username", "may have 1 to 64 of letters, digits and . _ @ -")
+	if o.Username != nil {
+		if err := checkUsername(*o.Username); err != nil {
+			return draft{}, err
+		}
 	}
 	if o.FixedIP != nil && *o.FixedIP != "" {
-		if ip, err := netip.ParseAddr(*o.FixedIP); err != nil || !ip.Is4() {
-			return draft{}, bad("fixed_ip", "%.40q is not an IPv4 address", *o.FixedIP)
+		if _, err := readFixedIP(*o.FixedIP); err != nil {
+			return draft{}, err
 		}
 	}
 	if o.Router != nil {
@@ -253,11 +254,4 @@ func trimmed(text *string) *string {
 	}
 	cut := strings.TrimSpace(*text)
 	return &cut
-}
-
-func checkPassword(password string) error {
-	if len(password) < 4 || len(password) > 64 || strings.ContainsAny(password, "\x00\r\n") {
-		return bad("password", "must have 4 to 64 characters on one line")
-	}
-	return nil
 }

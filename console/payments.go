@@ -55,20 +55,15 @@ func (s *Service) Payments(ctx context.Context, p PaymentQuery) (Page[PaymentVie
 
 // PaymentsOf returns the payments of an account, newest first.
 func (s *Service) PaymentsOf(ctx context.Context, ref string, h HistoryQuery) (Page[PaymentView], error) {
-	before, most, err := part(listPayments, h.Cursor, h.Limit)
+	of, err := s.historyOf(ctx, ref, listPayments, h)
 	if err != nil {
 		return Page[PaymentView]{}, err
 	}
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
+	rows, err := of.q.PaymentsPage(ctx, db.PaymentsPageParams{SubscriberID: of.subscriber, Before: of.before, Most: asked(of.most)})
 	if err != nil {
-		return Page[PaymentView]{}, err
+		return Page[PaymentView]{}, fmt.Errorf("read the payments of subscriber %d: %w", of.subscriber, err)
 	}
-	rows, err := q.PaymentsPage(ctx, db.PaymentsPageParams{SubscriberID: on.Subscriber.ID, Before: before, Most: asked(most)})
-	if err != nil {
-		return Page[PaymentView]{}, fmt.Errorf("read the payments of subscriber %d: %w", on.Subscriber.ID, err)
-	}
-	return pageOf(rows, most, func(row db.PaymentsPageRow) PaymentView { return viewPayment(row.Payment, row.Account) },
+	return pageOf(rows, of.most, func(row db.PaymentsPageRow) PaymentView { return viewPayment(row.Payment, row.Account) },
 		func(row db.PaymentsPageRow) cursor { return cursor{List: listPayments, ID: row.Payment.ID} }), nil
 }
 
@@ -154,13 +149,13 @@ func (s *Service) Receipt(ctx context.Context, id int64) (ReceiptView, error) {
 		Amount:  viewMoney(account.Money{Minor: p.AmountMinor, Currency: p.Currency}),
 		Account: row.Account, Name: row.Name, Bought: []BoughtView{},
 	}
-	bought, err := q.BoughtWith(ctx, db.BoughtWithParams{PaymentID: p.ID, Allocation: p.Allocation})
+	bought, err := q.RenewalsBoughtWith(ctx, db.RenewalsBoughtWithParams{PaymentID: p.ID, Allocation: p.Allocation})
 	if err != nil {
 		return ReceiptView{}, fmt.Errorf("read what payment %d bought: %w", id, err)
 	}
 	for _, b := range bought {
 		view.Bought = append(view.Bought, BoughtView{
-			Plan: b.Plan, Periods: int(b.Periods), Total: viewMoney(account.Money{Minor: -b.AmountMinor, Currency: b.Currency}),
+			Plan: b.Plan.Name, Periods: int(b.Periods), Total: viewMoney(account.Money{Minor: -b.AmountMinor, Currency: b.Currency}),
 			PeriodStart: b.PeriodStart.UTC(), PeriodEnd: b.PeriodEnd.UTC(),
 		})
 	}

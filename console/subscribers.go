@@ -146,8 +146,8 @@ func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, 
 	if n.Username == "" {
 		n.Username = strings.ToLower(n.Account)
 	}
-	if !usernames.MatchString(n.Username) {
-		return none, bad("username", "may have 1 to 64 of letters, digits and . _ @ -")
+	if err := checkUsername(n.Username); err != nil {
+		return none, err
 	}
 	if n.Password == "" {
 		n.Password = rand.Text()[:12]
@@ -166,11 +166,33 @@ func (s *Service) checkSubscriber(n *NewSubscriber) (db.CreateSubscriberParams, 
 		p.Phone = number
 	}
 	if n.FixedIP != "" {
-		ip, err := netip.ParseAddr(n.FixedIP)
-		if err != nil || !ip.Is4() {
-			return none, bad("fixed_ip", "%q is not an IPv4 address", n.FixedIP)
+		ip, err := readFixedIP(n.FixedIP)
+		if err != nil {
+			return none, err
 		}
 		p.FixedAddress = &ip
 	}
 	return p, nil
+}
+
+func checkUsername(name string) error {
+	if !usernames.MatchString(name) {
+		return bad("username", "may have 1 to 64 of letters, digits and . _ @ -")
+	}
+	return nil
+}
+
+func checkPassword(password string) error {
+	if len(password) < 4 || len(password) > 64 || strings.ContainsAny(password, "\x00\r\n") {
+		return bad("password", "must have 4 to 64 characters on one line")
+	}
+	return nil
+}
+
+func readFixedIP(text string) (netip.Addr, error) {
+	ip, err := netip.ParseAddr(text)
+	if err != nil || !ip.Is4() {
+		return netip.Addr{}, bad("fixed_ip", "%.40q is not an IPv4 address", text)
+	}
+	return ip, nil
 }

@@ -110,50 +110,6 @@ func (q *Queries) ActionRefused(ctx context.Context, arg ActionRefusedParams) er
 	return err
 }
 
-const actionRouters = `-- name: ActionRouters :many
-select r.name as router, p.username, (p.done_gen >= ap.gen)::boolean as confirmed, p.attempts,
-    coalesce(p.next_try_at, r.next_try_at) as next_try_at,
-    (case when p.last_error <> '' then p.last_error else r.last_error end)::text as last_error
-from action_provisions ap join provisions p on p.id = ap.provision_id join routers r on r.id = p.router_id
-where ap.action_id = $1
-`
-
-type ActionRoutersRow struct {
-	Router    string
-	Username  string
-	Confirmed bool
-	Attempts  int32
-	NextTryAt *time.Time
-	LastError string
-}
-
-func (q *Queries) ActionRouters(ctx context.Context, actionID int64) ([]ActionRoutersRow, error) {
-	rows, err := q.db.Query(ctx, actionRouters, actionID)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []ActionRoutersRow
-	for rows.Next() {
-		var i ActionRoutersRow
-		if err := rows.Scan(
-			&i.Router,
-			&i.Username,
-			&i.Confirmed,
-			&i.Attempts,
-			&i.NextTryAt,
-			&i.LastError,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const actionsApplied = `-- name: ActionsApplied :exec
 update actions set state = 'applied', applied_at = $1::timestamptz, arguments = arguments - 'password_sealed'
 where id = any($2::bigint[]) and state = 'accepted'

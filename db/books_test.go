@@ -133,13 +133,13 @@ func (b *books) pay(transaction string, minor int64, now time.Time) db.Saved {
 	return b.must(b.jane, account.Pay{Amount: account.Money{Minor: minor, Currency: "KES"}, Receipt: transaction}, deed, now)
 }
 
-func (b *books) provision(username string) db.ProvisionOfRow {
+func (b *books) provision(username string) db.ProvisionsOfRow {
 	b.t.Helper()
-	row, err := b.q.ProvisionOf(b.t.Context(), db.ProvisionOfParams{RouterID: b.router, Username: username})
-	if err != nil {
-		b.t.Fatal(err)
+	rows, err := b.q.ProvisionsOf(b.t.Context(), db.ProvisionsOfParams{RouterIDs: []int64{b.router}, Usernames: []string{username}})
+	if err != nil || len(rows) != 1 {
+		b.t.Fatalf("provisions %+v, %v", rows, err)
 	}
-	return row
+	return rows[0]
 }
 
 // confirm marks what the router shows, as a worker does, and returns the actions that this confirmed.

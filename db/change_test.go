@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"testing"
 	"time"
@@ -42,8 +43,8 @@ func TestSavedChange_IsReadBackAsItWasDecided(t *testing.T) {
 	if p.WantGen != 1 || p.DoneGen != 0 || b.state(saved.ActionID) != "applied" {
 		t.Errorf("provision %+v, action %s", p, b.state(saved.ActionID))
 	}
-	lines, err := b.q.ActivityOf(t.Context(), db.ActivityOfParams{SubscriberID: b.jane, Most: 10})
-	if err != nil || len(lines) != 1 || lines[0].Summary != want.Activity[0].Summary || *lines[0].ActionID != saved.ActionID {
+	lines, err := b.q.ActivityPage(t.Context(), db.ActivityPageParams{SubscriberID: b.jane, Before: math.MaxInt64, Kinds: []string{}, Most: 10})
+	if err != nil || len(lines) != 1 || lines[0].Activity.Summary != want.Activity[0].Summary || *lines[0].Activity.ActionID != saved.ActionID {
 		t.Errorf("activity %+v, %v", lines, err)
 	}
 

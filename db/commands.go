@@ -244,12 +244,8 @@ func readReversal(ctx context.Context, q *Queries, kind string, arguments []byte
 	}
 	command := account.Reverse{Amount: p.Money(), Receipt: p.TransactionID, Reason: args.Reason}
 	for _, r := range renewals {
-		plans, err := q.PlansByID(ctx, []int64{r.PlanID})
-		if err != nil || len(plans) != 1 {
-			return Order{}, fmt.Errorf("read plan %d, which payment %d bought: %w", r.PlanID, p.ID, err)
-		}
 		command.Bought = append(command.Bought, account.Entry{
-			Kind: account.EntryRenewal, Amount: account.Money{Minor: r.AmountMinor, Currency: r.Currency}, Plan: plans[0].Facts(),
+			Kind: account.EntryRenewal, Amount: account.Money{Minor: r.AmountMinor, Currency: r.Currency}, Plan: r.Plan.Facts(),
 			Periods: int(r.Periods), Start: r.PeriodStart, End: r.PeriodEnd,
 		})
 	}

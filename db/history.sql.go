@@ -225,57 +225,6 @@ func (q *Queries) AuditPage(ctx context.Context, arg AuditPageParams) ([]AuditPa
 	return items, nil
 }
 
-const boughtWith = `-- name: BoughtWith :many
-select n.name as plan, l.periods::int as periods, l.amount_minor, l.currency, l.period_start::timestamptz as period_start,
-    l.period_end::timestamptz as period_end
-from ledger_entries c
-    join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal' join plans n on n.id = l.plan_id
-where c.payment_id = $1::bigint and c.allocation = $2 and c.kind = 'payment'
-order by l.id
-`
-
-type BoughtWithParams struct {
-	PaymentID  int64
-	Allocation int32
-}
-
-type BoughtWithRow struct {
-	Plan        string
-	Periods     int32
-	AmountMinor int64
-	Currency    string
-	PeriodStart time.Time
-	PeriodEnd   time.Time
-}
-
-// What the action that credited a payment bought at once.
-func (q *Queries) BoughtWith(ctx context.Context, arg BoughtWithParams) ([]BoughtWithRow, error) {
-	rows, err := q.db.Query(ctx, boughtWith, arg.PaymentID, arg.Allocation)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []BoughtWithRow
-	for rows.Next() {
-		var i BoughtWithRow
-		if err := rows.Scan(
-			&i.Plan,
-			&i.Periods,
-			&i.AmountMinor,
-			&i.Currency,
-			&i.PeriodStart,
-			&i.PeriodEnd,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const invoicesPage = `-- name: InvoicesPage :many
 select id, year, number, subscriber_id, action_id, plan, periods, total_minor, currency, period_start, period_end, issued_at from invoices where subscriber_id = $1 and id < $2::bigint order by id desc limit $3
 `

@@ -10,45 +10,6 @@ import (
 	"time"
 )
 
-const activityOf = `-- name: ActivityOf :many
-select id, subscriber_id, action_id, kind, actor, summary, before, after, at from activity where subscriber_id = $1 order by id desc limit $2
-`
-
-type ActivityOfParams struct {
-	SubscriberID int64
-	Most         int32
-}
-
-func (q *Queries) ActivityOf(ctx context.Context, arg ActivityOfParams) ([]Activity, error) {
-	rows, err := q.db.Query(ctx, activityOf, arg.SubscriberID, arg.Most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Activity
-	for rows.Next() {
-		var i Activity
-		if err := rows.Scan(
-			&i.ID,
-			&i.SubscriberID,
-			&i.ActionID,
-			&i.Kind,
-			&i.Actor,
-			&i.Summary,
-			&i.Before,
-			&i.After,
-			&i.At,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const insertActivity = `-- name: InsertActivity :exec
 insert into activity (subscriber_id, action_id, kind, actor, summary, before, after, at)
 select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary, n.before::jsonb, n.after::jsonb, $1::timestamptz
@@ -183,9 +144,10 @@ func (q *Queries) InsertLedgerEntries(ctx context.Context, arg InsertLedgerEntri
 }
 
 const renewalsBoughtWith = `-- name: RenewalsBoughtWith :many
-select l.plan_id::bigint as plan_id, l.periods::int as periods, l.amount_minor, l.currency,
+select p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, l.periods::int as periods, l.amount_minor, l.currency,
     l.period_start::timestamptz as period_start, l.period_end::timestamptz as period_end
-from ledger_entries c join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal'
+from ledger_entries c
+    join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal' join plans p on p.id = l.plan_id
 where c.payment_id = $1::bigint and c.allocation = $2 and c.kind = 'payment'
 order by l.id
 `
@@ -196,7 +158,7 @@ type RenewalsBoughtWithParams struct {
 }
 
 type RenewalsBoughtWithRow struct {
-	PlanID      int64
+	Plan        Plan
 	Periods     int32
 	AmountMinor int64
 	Currency    string
@@ -215,7 +177,18 @@ func (q *Queries) RenewalsBoughtWith(ctx context.Context, arg RenewalsBoughtWith
 	for rows.Next() {
 		var i RenewalsBoughtWithRow
 		if err := rows.Scan(
-			&i.PlanID,
+			&i.Plan.ID,
+			&i.Plan.Name,
+			&i.Plan.Rate,
+			&i.Plan.DurationCount,
+			&i.Plan.DurationUnit,
+			&i.Plan.PriceMinor,
+			&i.Plan.Currency,
+			&i.Plan.OnExpiry,
+			&i.Plan.GardenRate,
+			&i.Plan.Pool,
+			&i.Plan.ArchivedAt,
+			&i.Plan.CreatedAt,
 			&i.Periods,
 			&i.AmountMinor,
 			&i.Currency,

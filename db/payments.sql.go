@@ -274,56 +274,6 @@ func (q *Queries) PaymentReversed(ctx context.Context, arg PaymentReversedParams
 	return err
 }
 
-const paymentsOf = `-- name: PaymentsOf :many
-select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at from payments where subscriber_id = $1 order by id desc limit $2
-`
-
-type PaymentsOfParams struct {
-	SubscriberID *int64
-	Most         int32
-}
-
-func (q *Queries) PaymentsOf(ctx context.Context, arg PaymentsOfParams) ([]Payment, error) {
-	rows, err := q.db.Query(ctx, paymentsOf, arg.SubscriberID, arg.Most)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []Payment
-	for rows.Next() {
-		var i Payment
-		if err := rows.Scan(
-			&i.ID,
-			&i.Provider,
-			&i.Merchant,
-			&i.TransactionID,
-			&i.DeliveryID,
-			&i.AmountMinor,
-			&i.Currency,
-			&i.OccurredAt,
-			&i.ReceivedAt,
-			&i.Reference,
-			&i.PayerName,
-			&i.PayerPhone,
-			&i.PayerPhoneHash,
-			&i.SubscriberID,
-			&i.Unallocated,
-			&i.Allocation,
-			&i.EnteredBy,
-			&i.ReversedAt,
-			&i.ReversalReason,
-			&i.CreatedAt,
-		); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
 const unallocatePayment = `-- name: UnallocatePayment :exec
 update payments set subscriber_id = null, unallocated = $1, allocation = allocation + 1 where id = $2
 `

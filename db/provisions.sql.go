@@ -159,28 +159,6 @@ func (q *Queries) ProvisionFailed(ctx context.Context, arg ProvisionFailedParams
 	return err
 }
 
-const provisionOf = `-- name: ProvisionOf :one
-select id, want_gen, done_gen from provisions where router_id = $1 and username = $2
-`
-
-type ProvisionOfParams struct {
-	RouterID int64
-	Username string
-}
-
-type ProvisionOfRow struct {
-	ID      int64
-	WantGen int64
-	DoneGen int64
-}
-
-func (q *Queries) ProvisionOf(ctx context.Context, arg ProvisionOfParams) (ProvisionOfRow, error) {
-	row := q.db.QueryRow(ctx, provisionOf, arg.RouterID, arg.Username)
-	var i ProvisionOfRow
-	err := row.Scan(&i.ID, &i.WantGen, &i.DoneGen)
-	return i, err
-}
-
 const provisionsOf = `-- name: ProvisionsOf :many
 select p.id, p.router_id, p.username, p.want_gen, p.done_gen
 from provisions p join (select unnest($1::bigint[]) as router_id, unnest($2::text[]) as username) n

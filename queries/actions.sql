@@ -66,10 +66,3 @@ where a.state = 'applied'
   and not exists (select 1 from action_provisions ap join provisions p on p.id = ap.provision_id
       where ap.action_id = a.id and p.done_gen < ap.gen)
 returning a.id, a.kind, coalesce(a.subscriber_id, 0)::bigint as subscriber_id, a.accepted_at, a.applied_at;
-
--- name: ActionRouters :many
-select r.name as router, p.username, (p.done_gen >= ap.gen)::boolean as confirmed, p.attempts,
-    coalesce(p.next_try_at, r.next_try_at) as next_try_at,
-    (case when p.last_error <> '' then p.last_error else r.last_error end)::text as last_error
-from action_provisions ap join provisions p on p.id = ap.provision_id join routers r on r.id = p.router_id
-where ap.action_id = @action_id;

@@ -74,12 +74,3 @@ from (
         order by u.at desc, u.id desc limit @most)
 ) h
 order by h.at desc, h.list desc, h.id desc limit @most;
-
--- name: BoughtWith :many
--- What the action that credited a payment bought at once.
-select n.name as plan, l.periods::int as periods, l.amount_minor, l.currency, l.period_start::timestamptz as period_start,
-    l.period_end::timestamptz as period_end
-from ledger_entries c
-    join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal' join plans n on n.id = l.plan_id
-where c.payment_id = @payment_id::bigint and c.allocation = @allocation and c.kind = 'payment'
-order by l.id;

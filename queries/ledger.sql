@@ -36,9 +36,10 @@ order by n.i;
 
 -- name: RenewalsBoughtWith :many
 -- What the action bought that credited a payment, oldest first.
-select l.plan_id::bigint as plan_id, l.periods::int as periods, l.amount_minor, l.currency,
+select sqlc.embed(p), l.periods::int as periods, l.amount_minor, l.currency,
     l.period_start::timestamptz as period_start, l.period_end::timestamptz as period_end
-from ledger_entries c join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal'
+from ledger_entries c
+    join ledger_entries l on l.action_id = c.action_id and l.kind = 'renewal' join plans p on p.id = l.plan_id
 where c.payment_id = @payment_id::bigint and c.allocation = @allocation and c.kind = 'payment'
 order by l.id;
 
@@ -50,6 +51,3 @@ from (select generate_subscripts(@kinds::text[], 1) as i, unnest(@kinds::text[])
     unnest(@actors::text[]) as actor, unnest(@summaries::text[]) as summary, unnest(@befores::text[]) as before,
     unnest(@afters::text[]) as after) n
 order by n.i;
-
--- name: ActivityOf :many
-select * from activity where subscriber_id = @subscriber_id order by id desc limit @most;

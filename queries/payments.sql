@@ -51,6 +51,3 @@ update payments set subscriber_id = null, unallocated = @reason, allocation = al
 -- name: PaymentReversed :exec
 update payments set reversed_at = @now::timestamptz, reversal_reason = @reason, unallocated = '', allocation = allocation + 1
 where id = @id;
-
--- name: PaymentsOf :many
-select * from payments where subscriber_id = @subscriber_id order by id desc limit @most;

@@ -23,9 +23,6 @@ select p.id, p.router_id, p.username, p.want_gen, p.done_gen
 from provisions p join (select unnest(@router_ids::bigint[]) as router_id, unnest(@usernames::text[]) as username) n
     on p.router_id = n.router_id and p.username = n.username;
 
--- name: ProvisionOf :one
-select id, want_gen, done_gen from provisions where router_id = @router_id and username = @username;
-
 -- name: LinkActions :exec
 insert into action_provisions (action_id, provision_id, gen)
 select unnest(@action_ids::bigint[]), unnest(@provision_ids::bigint[]), unnest(@gens::bigint[]);

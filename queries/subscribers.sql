@@ -86,12 +86,6 @@ select sqlc.embed(s), sqlc.embed(p), r.name as router_name, r.mode as router_mod
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.id = @id;
 
--- name: ListSubscribers :many
-select sqlc.embed(s), sqlc.embed(p), r.name as router_name
-from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
-where s.account > @after::text
-order by s.account limit @most;
-
 -- name: Dial :one
 -- What the RADIUS server needs to know of a user name, in one index look-up.
 select sqlc.embed(s), sqlc.embed(p)
