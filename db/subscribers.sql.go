@@ -56,7 +56,7 @@ func (q *Queries) CreateSubscriber(ctx context.Context, arg CreateSubscriberPara
 }
 
 const dial = `-- name: Dial :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.router_id = $1 and s.username = $2
 `
@@ -101,6 +101,7 @@ func (q *Queries) Dial(ctx context.Context, arg DialParams) (DialRow, error) {
 		&i.Subscriber.ClockStoppedAt,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.PinnedNote,
 		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,
@@ -121,12 +122,16 @@ func (q *Queries) Dial(ctx context.Context, arg DialParams) (DialRow, error) {
 }
 
 const dueAccounts = `-- name: DueAccounts :many
-select id, due_at from subscribers where due_at <= $1::timestamptz order by due_at limit $2
+select id, due_at from subscribers
+where due_at <= $1::timestamptz and (due_at, id) > ($2::timestamptz, $3::bigint)
+order by due_at, id limit $4
 `
 
 type DueAccountsParams struct {
-	Until time.Time
-	Most  int32
+	Until   time.Time
+	After   time.Time
+	AfterID int64
+	Most    int32
 }
 
 type DueAccountsRow struct {
@@ -134,9 +139,14 @@ type DueAccountsRow struct {
 	DueAt *time.Time
 }
 
-// The sweep of the third list, and the look ahead that gives near dues a task of their own.
+// The sweep of the third list, and the look ahead that gives near dues a task of their own: page by page, after one.
 func (q *Queries) DueAccounts(ctx context.Context, arg DueAccountsParams) ([]DueAccountsRow, error) {
-	rows, err := q.db.Query(ctx, dueAccounts, arg.Until, arg.Most)
+	rows, err := q.db.Query(ctx, dueAccounts,
+		arg.Until,
+		arg.After,
+		arg.AfterID,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +243,7 @@ func (q *Queries) FixedAddressTaken(ctx context.Context, arg FixedAddressTakenPa
 }
 
 const lockAccounts = `-- name: LockAccounts :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.id = any($1::bigint[])
 order by s.id
@@ -282,6 +292,7 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 			&i.Subscriber.ClockStoppedAt,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.PinnedNote,
 			&i.Subscriber.Revision,
 			&i.Subscriber.DueAt,
 			&i.Subscriber.CreatedAt,
@@ -309,7 +320,7 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 }
 
 const lockDueAccounts = `-- name: LockDueAccounts :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.due_at <= $1::timestamptz and s.id <> $2
 order by s.due_at limit $3
@@ -363,6 +374,7 @@ func (q *Queries) LockDueAccounts(ctx context.Context, arg LockDueAccountsParams
 			&i.Subscriber.ClockStoppedAt,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.PinnedNote,
 			&i.Subscriber.Revision,
 			&i.Subscriber.DueAt,
 			&i.Subscriber.CreatedAt,
@@ -493,7 +505,7 @@ func (q *Queries) SaveIdentity(ctx context.Context, arg SaveIdentityParams) erro
 }
 
 const subscriberByID = `-- name: SubscriberByID :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.id = $1
 `
@@ -534,6 +546,7 @@ func (q *Queries) SubscriberByID(ctx context.Context, id int64) (SubscriberByIDR
 		&i.Subscriber.ClockStoppedAt,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.PinnedNote,
 		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,
@@ -556,7 +569,7 @@ func (q *Queries) SubscriberByID(ctx context.Context, id int64) (SubscriberByIDR
 }
 
 const subscriberByKey = `-- name: SubscriberByKey :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.account_key = $1
 `
@@ -598,6 +611,7 @@ func (q *Queries) SubscriberByKey(ctx context.Context, accountKey string) (Subsc
 		&i.Subscriber.ClockStoppedAt,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
+		&i.Subscriber.PinnedNote,
 		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,

@@ -142,6 +142,12 @@ type MonthlyTotal struct {
 	AmountMinor int64
 }
 
+type OnlineCount struct {
+	At       time.Time
+	RouterID int64
+	Online   int32
+}
+
 type Payment struct {
 	ID             int64
 	Provider       string
@@ -190,6 +196,13 @@ type Plan struct {
 	Pool          string
 	ArchivedAt    *time.Time
 	CreatedAt     time.Time
+}
+
+type Presence struct {
+	SubscriberID int64
+	StaffID      int64
+	Doing        string
+	SeenAt       time.Time
 }
 
 type Provision struct {
@@ -275,6 +288,29 @@ type SpentMoneyKey struct {
 	Hash []byte
 }
 
+type Staff struct {
+	ID           int64
+	Login        string
+	Name         string
+	Role         string
+	PasswordHash string
+	MustChange   bool
+	TotpSealed   []byte
+	TotpStep     int64
+	Failures     int32
+	LockedUntil  *time.Time
+	Generation   int64
+	LastSignInAt *time.Time
+	RemovedAt    *time.Time
+	CreatedAt    time.Time
+}
+
+type StaffSession struct {
+	TokenHash []byte
+	Data      []byte
+	ExpiresAt time.Time
+}
+
 type Subscriber struct {
 	ID                 int64
 	Account            string
@@ -301,6 +337,7 @@ type Subscriber struct {
 	ClockStoppedAt     *time.Time
 	NextPlanID         *int64
 	NextPlanAt         *time.Time
+	PinnedNote         string
 	Revision           int64
 	DueAt              *time.Time
 	CreatedAt          time.Time

@@ -85,13 +85,26 @@ func (w *Worker) sweepActions(ctx context.Context, old time.Time) error {
 }
 
 func (w *Worker) sweepDues(ctx context.Context, now, old time.Time, ahead bool) error {
-	until := now
-	if ahead {
-		until = now.Add(lookAhead)
+	if !ahead {
+		_, err := w.ringDues(ctx, db.DueAccountsParams{Until: now, Most: sweepMost}, old)
+		return err
 	}
-	dues, err := db.New(w.Pool).DueAccounts(ctx, db.DueAccountsParams{Until: until, Most: sweepMost})
+	// However many packages end at the next midnight, each gets its task.
+	part := db.DueAccountsParams{Until: now.Add(lookAhead), Most: sweepMost}
+	for {
+		dues, err := w.ringDues(ctx, part, old)
+		if err != nil || len(dues) < sweepMost {
+			return err
+		}
+		last := dues[len(dues)-1]
+		part.After, part.AfterID = *last.DueAt, last.ID
+	}
+}
+
+func (w *Worker) ringDues(ctx context.Context, part db.DueAccountsParams, old time.Time) ([]db.DueAccountsRow, error) {
+	dues, err := db.New(w.Pool).DueAccounts(ctx, part)
 	if err != nil {
-		return fmt.Errorf("sweep due times: %w", err)
+		return nil, fmt.Errorf("sweep due times: %w", err)
 	}
 	for _, d := range dues {
 		overdue := d.DueAt.Before(old)
@@ -102,11 +115,11 @@ func (w *Worker) sweepDues(ctx context.Context, now, old time.Time, ahead bool) 
 			added, err = w.Bell.ring(ctx, dueTask(d.ID, *d.DueAt).first)
 		}
 		if err != nil {
-			return fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
+			return nil, fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
 		}
 		w.metrics.swept("dues", added && overdue)
 	}
-	return nil
+	return dues, nil
 }
 
 func (w *Worker) sweepProvisions(ctx context.Context, now, old time.Time) error {

@@ -72,8 +72,10 @@ order by s.due_at limit @most
 for update of s skip locked;
 
 -- name: DueAccounts :many
--- The sweep of the third list, and the look ahead that gives near dues a task of their own.
-select id, due_at from subscribers where due_at <= @until::timestamptz order by due_at limit @most;
+-- The sweep of the third list, and the look ahead that gives near dues a task of their own: page by page, after one.
+select id, due_at from subscribers
+where due_at <= @until::timestamptz and (due_at, id) > (@after::timestamptz, @after_id::bigint)
+order by due_at, id limit @most;
 
 -- name: SubscriberByKey :one
 -- The key is account.NormalizeReference of the number as somebody typed it.

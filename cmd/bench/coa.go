@@ -5,11 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -64,16 +60,18 @@ func roundTrips(ctx context.Context, b *bench) (lines []result, err error) {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, receiver.close()) }()
-	n := size(b, 20_000, 320) // a multiple of what is in flight: radclient sends each of so many requests as often as needed
-	requests := filepath.Join(receiver.dir, "requests")
-	text := strings.Repeat("User-Name = \"joe\"\nAcct-Session-Id = \"81d00003\"\nMikrotik-Rate-Limit = \"5M/10M\"\n\n", coaInFlight)
-	secretFile := filepath.Join(receiver.dir, "secret")
-	if err := errors.Join(os.WriteFile(requests, []byte(text), 0o600), os.WriteFile(secretFile, []byte(secret+"\n"), 0o600)); err != nil {
-		return nil, fmt.Errorf("write the requests: %w", err)
+	n := size(b, 40_000, 320)
+	var requests []string
+	for i := range n {
+		requests = append(requests, fmt.Sprintf("User-Name = \"joe\"\nAcct-Session-Id = \"%s\"\nMikrotik-Rate-Limit = \"%s\"", sessionID(i), radiusRate))
+	}
+	theirs, err := newDialler(filepath.Join(receiver.dir, "requests"), "coa", secret, coaInFlight, requests)
+	if err != nil {
+		return nil, err
 	}
 	var mine, others []float64
 	for round := range rounds + 1 {
-		that, err := radclientRate(ctx, n, requests, secretFile, receiver.address)
+		that, err := theirs.send(ctx, receiver.address)
 		if err != nil {
 			return nil, err
 		}
@@ -95,12 +93,12 @@ func roundTrips(ctx context.Context, b *bench) (lines []result, err error) {
 
 func ourRate(ctx context.Context, n int, nas coa.NAS) (float64, error) {
 	client := coa.New(coa.Config{})
-	session := coa.Session{Username: "joe", AcctSessionID: "81d00003"}
 	group, ctx := errgroup.WithContext(ctx)
 	began := time.Now()
 	for side := range coaInFlight {
 		group.Go(func() error {
 			for i := side; i < n; i += coaInFlight {
+				session := coa.Session{Username: "joe", AcctSessionID: sessionID(i)}
 				answer, err := client.ChangeRate(ctx, nas, session, radiusRate)
 				if err != nil {
 					return err
@@ -118,21 +116,5 @@ func ourRate(ctx context.Context, n int, nas coa.NAS) (float64, error) {
 	return float64(n) / time.Since(began).Seconds(), nil
 }
 
-func radclientRate(ctx context.Context, n int, requests, secretFile, address string) (float64, error) {
-	path, err := exec.LookPath("radclient")
-	if err != nil {
-		return 0, fmt.Errorf("radclient sends the requests; install it with make setup: %w", err)
-	}
-	began := time.Now()
-	client := exec.CommandContext(ctx, path, "-q", "-s", "-p", strconv.Itoa(coaInFlight), "-c", strconv.Itoa(n/coaInFlight), "-f", requests, "-S", secretFile, address, "coa") //nolint:gosec // G204: a program that we found
-	out, err := client.CombinedOutput()
-	took := time.Since(began)
-	if err != nil {
-		return 0, fmt.Errorf("radclient: %w: %s", err, out)
-	}
-	found := acceptedCount.FindSubmatch(out)
-	if found == nil || string(found[1]) != strconv.Itoa(n) {
-		return 0, fmt.Errorf("radclient had not every request acknowledged: %s", out)
-	}
-	return float64(n) / took.Seconds(), nil
-}
+// sessionID tells one request from another.
+func sessionID(i int) string { return fmt.Sprintf("81%06x", i) }

@@ -102,6 +102,8 @@ create table subscribers (
     -- The package that takes over at the end of the time that was paid when it was chosen.
     next_plan_id        bigint references plans,
     next_plan_at        timestamptz,
+    -- What every agent should see first.
+    pinned_note         text   not null default '' check (length(pinned_note) <= 2000),
     -- Grows with every edit of the row by staff, so that nobody overwrites what somebody else has just changed.
     revision            bigint not null default 1,
     -- The next instant at which the facts alone change the status; in the past: nobody has handled it yet.
@@ -113,7 +115,7 @@ create table subscribers (
     constraint only_a_suspension_stops_the_clock check (clock_stopped_at is null or suspended_at is not null),
     constraint a_next_plan_has_its_time check ((next_plan_id is null) = (next_plan_at is null))
 );
-create index subscribers_due on subscribers (due_at) where due_at is not null;
+create index subscribers_due on subscribers (due_at, id) where due_at is not null;
 create index subscribers_phone on subscribers (phone) where phone <> '';
 create index subscribers_phone_hash on subscribers (phone_hash) where phone_hash is not null;
 create index subscribers_username on subscribers (username);
@@ -203,7 +205,7 @@ create index payments_subscriber on payments (subscriber_id, id) where subscribe
 create table actions (
     id            bigint generated always as identity primary key,
     kind          text        not null check (kind in ('payment', 'expire', 'create', 'suspend', 'reconnect', 'change-package',
-        'cancel-change', 'extend', 'edit', 'note', 'delete', 'reverse', 'unallocate')),
+        'cancel-change', 'extend', 'edit', 'note', 'undo', 'delete', 'reverse', 'unallocate')),
     -- Null once the account was deleted.
     subscriber_id bigint references subscribers on delete set null,
     actor         text        not null check (actor <> ''),
