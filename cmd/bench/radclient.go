@@ -20,23 +20,19 @@ const (
 	radclients = 4
 )
 
-// dialler sends requests with radclient, each of them once.
+// dialler sends every user's Access-Request with radclient.
 type dialler struct {
-	files    []string
-	secret   string // the name of a file as well, to keep it out of the process list
-	kind     string // auth or coa
-	inFlight int
-	requests int
+	files  []string
+	secret string // the name of a file as well, to keep it out of the process list
+	users  int
 }
 
-// newDialler writes the requests, which are lists of attributes as radclient reads them. They have to differ: a server
-// answers a request that is repeated within seconds from its memory (RFC 5080 §2.2.2).
-func newDialler(prefix, kind, secret string, inFlight int, requests []string) (*dialler, error) {
-	d := &dialler{secret: prefix + "-secret", kind: kind, inFlight: inFlight, requests: len(requests)}
+func newDialler(prefix string, users []user, secret string) (*dialler, error) {
+	d := &dialler{secret: prefix + "-secret", users: len(users)}
 	for part := range radclients {
 		var text strings.Builder
-		for i := part; i < len(requests); i += radclients {
-			text.WriteString(requests[i] + "\n\n")
+		for i := part; i < len(users); i += radclients {
+			fmt.Fprintf(&text, "User-Name = \"%s\"\nUser-Password = \"%s\"\n\n", users[i].name, users[i].password)
 		}
 		file := fmt.Sprintf("%s-%d", prefix, part)
 		if err := os.WriteFile(file, []byte(text.String()), 0o600); err != nil {
@@ -52,7 +48,7 @@ func newDialler(prefix, kind, secret string, inFlight int, requests []string) (*
 
 var acceptedCount = regexp.MustCompile(`(?m)^\s*Accepted\s*:\s*(\d+)`)
 
-// send returns how many requests a second were answered. All of them must be, with an Access-Accept or an ACK.
+// send returns how many requests a second were answered. All of them must be, with an Access-Accept.
 func (d *dialler) send(ctx context.Context, address string) (float64, error) {
 	path, err := exec.LookPath("radclient")
 	if err != nil {
@@ -64,7 +60,7 @@ func (d *dialler) send(ctx context.Context, address string) (float64, error) {
 	for _, file := range d.files {
 		group.Go(func() error {
 			arguments := []string{
-				"-q", "-s", "-p", strconv.Itoa(d.inFlight / radclients), "-f", file, "-S", d.secret, address, d.kind,
+				"-q", "-s", "-p", strconv.Itoa(inFlight / radclients), "-f", file, "-S", d.secret, address, "auth",
 			}
 			client := exec.CommandContext(ctx, path, arguments...) //nolint:gosec // G204: a program that we found
 			out, err := client.CombinedOutput()
@@ -83,8 +79,8 @@ func (d *dialler) send(ctx context.Context, address string) (float64, error) {
 		return 0, err
 	}
 	took := time.Since(began)
-	if accepted.Load() != int64(d.requests) {
-		return 0, fmt.Errorf("%d of %d requests were accepted", accepted.Load(), d.requests)
+	if accepted.Load() != int64(d.users) {
+		return 0, fmt.Errorf("%d of %d requests were accepted", accepted.Load(), d.users)
 	}
-	return float64(d.requests) / took.Seconds(), nil
+	return float64(d.users) / took.Seconds(), nil
 }

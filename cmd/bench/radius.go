@@ -57,11 +57,7 @@ func radius(ctx context.Context, b *bench) (lines []result, err error) {
 		return nil, fmt.Errorf("make a folder for the requests: %w", err)
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	var requests []string
-	for _, u := range users {
-		requests = append(requests, fmt.Sprintf("User-Name = \"%s\"\nUser-Password = \"%s\"", u.name, u.password))
-	}
-	dials, err := newDialler(filepath.Join(dir, "requests"), "auth", secret, inFlight, requests)
+	dials, err := newDialler(filepath.Join(dir, "requests"), users, secret)
 	if err != nil {
 		return nil, err
 	}
