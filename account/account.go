@@ -20,6 +20,8 @@ type Account struct {
 	CredentialGen int64
 	Address       string // fixed IPv4 address, empty when the router's pool gives one
 	Contact       Contact
+	// Pinned is the note that staff see first; empty: none.
+	Pinned string
 	// Revision counts the edits by staff.
 	Revision int64
 

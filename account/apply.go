@@ -17,6 +17,8 @@ type Change struct {
 	Account  Account
 	Entries  []Entry
 	Activity []Activity
+	// Kept is what it takes to undo the command; nil where it cannot be undone, or leaves only a line of activity.
+	Kept *Kept
 	// Left are the names that the account had on routers and has no more; the credentials must leave them.
 	Left []Place
 	// Deleted says that the account is no more. Nothing else of the change then counts but Left.
@@ -125,6 +127,7 @@ func facts(a Account, now time.Time) map[string]string {
 		"phone":        a.Contact.Phone,
 		"email":        a.Contact.Email,
 		"address":      a.Contact.Address,
+		"pinned note":  a.Pinned,
 		"username":     a.Username,
 		"router":       strconv.FormatInt(a.RouterID, 10),
 		"fixed_ip":     a.Address,

@@ -12,6 +12,7 @@ type Edit struct {
 	Username                    *string
 	RouterID                    *int64
 	FixedAddress                *string // empty: from the pool
+	Pinned                      *string // the note that staff see first; empty: none
 	// NewPassword says that the PPPoE password is replaced; the password itself is none of the rules' business.
 	NewPassword bool
 	// Revision is what the editor saw; 0: whatever it is. Another revision means that somebody else edited meanwhile.
@@ -40,6 +41,7 @@ func (e Edit) apply(c *Change, _ time.Time, _ *time.Location) error {
 	set(&a.Contact.Address, e.Address, "address")
 	set(&a.Username, e.Username, "PPPoE user name")
 	set(&a.Address, e.FixedAddress, "fixed IP address")
+	set(&a.Pinned, e.Pinned, "pinned note")
 	if e.RouterID != nil && *e.RouterID != a.RouterID {
 		a.RouterID = *e.RouterID
 		edited = append(edited, "router")
@@ -60,14 +62,32 @@ func (e Edit) apply(c *Change, _ time.Time, _ *time.Location) error {
 }
 
 // Note writes free text into the account's activity.
-type Note struct{ Text string }
+type Note struct {
+	Text string
+	// Pin also makes the text the pinned note, in place of the one before.
+	Pin bool
+}
 
-func (n Note) apply(c *Change, _ time.Time, _ *time.Location) error {
+func (n Note) apply(c *Change, now time.Time, _ *time.Location) error {
 	if strings.TrimSpace(n.Text) == "" {
 		return &Refused{"a note needs a text"}
 	}
-	c.say("note", "%s", n.Text)
+	if !n.Pin {
+		c.say("note", "%s", n.Text)
+		return nil
+	}
+	c.Kept = &Kept{At: now, Before: Term{Pinned: c.Account.Pinned}, After: Term{Pinned: n.Text}}
+	c.pin(n.Text)
+	c.say("note", "Pinned: %s", n.Text)
 	return nil
+}
+
+// pin replaces the pinned note, which staff may be editing at this moment.
+func (c *Change) pin(text string) {
+	if c.Account.Pinned != text {
+		c.Account.Pinned = text
+		c.Account.Revision++
+	}
 }
 
 // Delete ends an account for good.

@@ -19,6 +19,7 @@ func (e Extend) apply(c *Change, now time.Time, zone *time.Location) error {
 		return &Refused{fmt.Sprintf("%d days are not within 1…%d", e.Days, maxExtension)}
 	}
 	a := &c.Account
+	before := termOf(*a)
 	c.wind(now, zone)
 	if !a.ExpiresAt.After(now) {
 		a.ExpiresAt = now.UTC()
@@ -26,6 +27,7 @@ func (e Extend) apply(c *Change, now time.Time, zone *time.Location) error {
 	end := Duration{Count: e.Days, Unit: Days}.After(a.ExpiresAt, zone, 0)
 	c.move(end.Sub(a.ExpiresAt), zone)
 	c.endGrace()
+	c.Kept = &Kept{At: now, Before: before, After: termOf(*a)}
 	summary := fmt.Sprintf("Extended by %s until %s", Duration{e.Days, Days}, readable(a.ExpiresAt, zone))
 	if a.clockStopped() {
 		summary = fmt.Sprintf("Extended by %s, the clock is stopped", Duration{e.Days, Days})

@@ -105,6 +105,11 @@ func (b *book) after(t *rapid.T, was account.Account, cmd account.Command, c acc
 		if got := b.now.Add(leaves); !got.Equal(want) || is.Balance != was.Balance {
 			t.Fatalf("%d days after %v were given until %v, want %v", cmd.Days, begin, got, want)
 		}
+	case account.UndoExtend:
+		before := cmd.Kept.Before
+		if len(c.Entries) == 0 && (!is.ExpiresAt.Equal(before.ExpiresAt) || !is.GraceUntil.Equal(before.GraceUntil) || is.AnchorDay != before.AnchorDay) {
+			t.Fatalf("undone, paid until %v with grace until %v, want %+v", is.ExpiresAt, is.GraceUntil, before)
+		}
 	case account.Reverse:
 		b.afterReverse(t, was, cmd, c)
 	case account.Delete:

@@ -21,6 +21,7 @@ type book struct {
 	opening int64
 	sums    map[account.EntryKind]int64
 	paid    []payment // that nobody took back
+	kept    []account.Kept
 }
 
 type payment struct {
@@ -60,7 +61,7 @@ func (b *book) command(t *rapid.T) account.Command {
 	yes := func(what string) bool { return rapid.Bool().Draw(t, what) }
 	switch kind := rapid.SampledFrom([]string{
 		"pay", "pay", "pay", "suspend", "suspend", "reconnect", "reconnect", "expire", "change", "change", "change", "cancel",
-		"extend", "edit", "note", "delete", "reverse",
+		"extend", "extend", "undo", "edit", "note", "delete", "reverse",
 	}).Draw(t, "command"); kind {
 	case "pay", "extend":
 		if b.account.Remaining(b.now) > tooMuch {
@@ -86,9 +87,17 @@ func (b *book) command(t *rapid.T) account.Command {
 		return account.CancelChange{}
 	case "edit":
 		name := rapid.SampledFrom([]string{"", "Jane", "John"}).Draw(t, "name")
-		return account.Edit{Name: &name, Username: &name, NewPassword: yes("new password"), Revision: rapid.Int64Range(0, 2).Draw(t, "revision")}
+		return account.Edit{Name: &name, Username: &name, Pinned: &name, NewPassword: yes("new password"), Revision: rapid.Int64Range(0, 2).Draw(t, "revision")}
 	case "note":
-		return account.Note{Text: rapid.SampledFrom([]string{"", "called"}).Draw(t, "text")}
+		return account.Note{Text: rapid.SampledFrom([]string{"", "called", "dog"}).Draw(t, "text"), Pin: yes("pin")}
+	case "undo":
+		if len(b.kept) > 0 {
+			kept := b.kept[len(b.kept)-1]
+			if kept.After.Pinned != "" {
+				return account.UndoNote{Kept: kept}
+			}
+			return account.UndoExtend{Days: 1, Kept: kept}
+		}
 	case "delete":
 		return account.Delete{Confirm: rapid.SampledFrom([]string{"", "ACC-0043", "acc 0042"}).Draw(t, "confirm")}
 	case "reverse":
@@ -158,6 +167,9 @@ func (b *book) step(t *rapid.T) {
 	own := change
 	own.Entries = change.Entries[len(settled.Entries):]
 	b.after(t, settled.Account, cmd, own)
+	if own.Kept != nil {
+		b.kept = append(b.kept, *own.Kept)
+	}
 	b.account = change.Account
 	if change.Deleted {
 		b.account = settled.Account // another one goes on from here

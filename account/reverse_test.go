@@ -147,6 +147,21 @@ func TestReversal_LetsAScheduledPackageTakeOverOnceNothingIsPaid(t *testing.T) {
 	}
 }
 
+func TestReversal_WhileTheClockIsStoppedLeavesWhatWasLeftThen(t *testing.T) {
+	t.Parallel()
+	end := noon.AddDate(0, 0, 10)
+	stopped := apply(t, then(end, end), stop, noon, time.UTC).Account
+	credited := apply(t, stopped, pay(300_000), noon, time.UTC)
+	later := noon.AddDate(0, 0, 40) // long after the paid time would have ended
+	got := apply(t, credited.Account, reverse(300_000, renewals(credited)...), later, time.UTC).Account
+	if left := got.Remaining(later); left != end.Sub(noon) || got.Next == nil || got.Plan.ID != setup().Plan.ID {
+		t.Fatalf("%v left of %s, then %+v", left, got.Plan.Name, got.Next)
+	}
+	if !got.Next.At.Equal(later.Add(end.Sub(noon))) || !got.Suspension.ClockStoppedAt.Equal(later) {
+		t.Errorf("the change comes at %v, the clock stands at %v", got.Next.At, got.Suspension.ClockStoppedAt)
+	}
+}
+
 func TestReversal_ThatCannotBeBookedIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, amount := range []account.Money{kes(0), kes(-1), {Minor: 1, Currency: "USD"}} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -59,7 +60,7 @@ func (s *Service) repeated(ctx context.Context, q *db.Queries, by By) (ActionVie
 	if err != nil {
 		return ActionView{}, false, fmt.Errorf("look for an earlier request: %w", err)
 	}
-	view, err := s.Action(ctx, row.ID)
+	view, err := s.action(ctx, q, row.ID)
 	return view, true, err
 }
 
@@ -106,13 +107,14 @@ func (s *Service) tryOut(ctx context.Context, q *db.Queries, on subscriber, d dr
 	if err != nil {
 		return outcome{}, fmt.Errorf("read the waiting actions of %s: %w", on.Subscriber.Account, err)
 	}
-	for _, row := range waiting {
-		if change, err := apply(ctx, q, row.Kind, row.Arguments, facts, now, s.Zone); err == nil && !change.Deleted {
-			facts = change.Account
-		}
-	}
+	asIs := facts
+	facts = s.after(ctx, q, asIs, waiting, 0)
 	if d.revision != 0 && d.revision != facts.Revision {
 		return outcome{}, &StaleError{on.Subscriber.Account + " was edited by somebody else meanwhile; read it again"}
+	}
+	if undo, ok := d.arguments.(db.UndoArguments); ok && slices.ContainsFunc(waiting, func(row db.Action) bool { return row.ID == undo.ActionID }) {
+		// What is undone waits itself, and has left nothing yet to be put back.
+		return outcome{before: facts, change: account.Change{Account: s.after(ctx, q, asIs, waiting, undo.ActionID)}}, nil
 	}
 	arguments, err := json.Marshal(d.arguments)
 	if err != nil {
@@ -128,6 +130,19 @@ func (s *Service) tryOut(ctx context.Context, q *db.Queries, on subscriber, d dr
 	return outcome{before: facts, change: change}, err
 }
 
+// after is what the facts will be after the waiting actions, except one that is left out. Those that will be refused change nothing.
+func (s *Service) after(ctx context.Context, q *db.Queries, facts account.Account, waiting []db.Action, but int64) account.Account {
+	for _, row := range waiting {
+		if row.ID == but {
+			continue
+		}
+		if change, err := apply(ctx, q, row.Kind, row.Arguments, facts, s.Clock.Now(), s.Zone); err == nil && !change.Deleted {
+			facts = change.Account
+		}
+	}
+	return facts
+}
+
 func apply(
 	ctx context.Context, q *db.Queries, kind string, arguments []byte, facts account.Account, now time.Time, zone *time.Location,
 ) (account.Change, error) {
@@ -140,7 +155,10 @@ func apply(
 
 // Action returns an action by its id.
 func (s *Service) Action(ctx context.Context, id int64) (ActionView, error) {
-	q := db.New(s.Pool)
+	return s.action(ctx, db.New(s.Pool), id)
+}
+
+func (s *Service) action(ctx context.Context, q *db.Queries, id int64) (ActionView, error) {
 	row, err := q.ActionByID(ctx, id)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return ActionView{}, missing("action %d", id)

@@ -28,6 +28,7 @@ type Ringer interface {
 	RingAction(ctx context.Context, id int64, kind string)
 	RingRouter(ctx context.Context, id int64)
 	RingDue(ctx context.Context, subscriber int64, at, now time.Time)
+	RingDelivery(ctx context.Context, ids ...int64)
 }
 
 // Config is what a [Service] needs. All of it must be set.
@@ -45,10 +46,16 @@ type Config struct {
 }
 
 // Service is safe for concurrent use.
-type Service struct{ Config }
+type Service struct {
+	Config
+	attempts *attempts
+	charts   *charts
+}
 
 // New returns a service.
-func New(cfg Config) *Service { return &Service{cfg} }
+func New(cfg Config) *Service {
+	return &Service{Config: cfg, attempts: newAttempts(), charts: &charts{}}
+}
 
 // FieldError is bad input, with the field that a person has to change.
 type FieldError struct {

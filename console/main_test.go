@@ -133,6 +133,14 @@ type ringer struct {
 	actions map[int64]string
 	routers []int64
 	dues    map[int64]time.Time
+	// deliveries are those that are to be looked at.
+	deliveries []int64
+}
+
+func (r *ringer) RingDelivery(_ context.Context, ids ...int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deliveries = append(r.deliveries, ids...)
 }
 
 func (r *ringer) RingAction(_ context.Context, id int64, kind string) {

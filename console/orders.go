@@ -133,13 +133,14 @@ func (o ExtendOrder) draft(context.Context, *Service, *db.Queries, subscriber) (
 // NoteOrder writes free text into the activity.
 type NoteOrder struct {
 	Text string `json:"text" minLength:"1" maxLength:"2000" example:"Dog in the yard, ring first"`
+	Pin  bool   `json:"pin,omitempty" required:"false" doc:"Make it the pinned note, which staff see first, in place of the one before."`
 }
 
 func (o NoteOrder) draft(context.Context, *Service, *db.Queries, subscriber) (draft, error) {
 	if err := checkText("text", o.Text, 1, 2000); err != nil {
 		return draft{}, err
 	}
-	return draft{kind: "note", arguments: db.NoteArguments{Text: strings.TrimSpace(o.Text)}}, nil
+	return draft{kind: "note", arguments: db.NoteArguments{Text: strings.TrimSpace(o.Text), Pin: o.Pin}}, nil
 }
 
 // DeleteOrder ends an account for good.
@@ -165,6 +166,7 @@ type EditOrder struct {
 	GeneratePassword bool    `json:"generate_password,omitempty" required:"false" doc:"Make a new PPPoE password, which the answer tells once."`
 	Router           *string `json:"router,omitempty" doc:"Name of the router that the line moves to."`
 	FixedIP          *string `json:"fixed_ip,omitempty" example:"100.64.8.10" doc:"Fixed IPv4 address; empty: from the pool."`
+	PinnedNote       *string `json:"pinned_note,omitempty" maxLength:"2000" example:"Dog in the yard, ring first" doc:"What staff see first; empty removes it."`
 	// Revision is what the editor saw; 0: whatever it is.
 	Revision int64 `json:"-"`
 }
@@ -173,7 +175,7 @@ func (o EditOrder) draft(ctx context.Context, s *Service, q *db.Queries, on subs
 	d := draft{kind: "edit", revision: o.Revision}
 	args := db.EditArguments{
 		Name: trimmed(o.Name), Email: trimmed(o.Email), Address: trimmed(o.Address), Username: o.Username, FixedAddress: o.FixedIP,
-		Revision: o.Revision,
+		PinnedNote: trimmed(o.PinnedNote), Revision: o.Revision,
 	}
 	if err := o.checkContact(s, &args); err != nil {
 		return draft{}, err
@@ -231,6 +233,11 @@ func (o EditOrder) checkContact(s *Service, args *db.EditArguments) error {
 			continue
 		}
 		if err := checkLine(line.field, *line.text, line.least, line.most); err != nil {
+			return err
+		}
+	}
+	if args.PinnedNote != nil {
+		if err := checkText("pinned_note", *args.PinnedNote, 0, 2000); err != nil {
 			return err
 		}
 	}

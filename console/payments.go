@@ -19,11 +19,12 @@ const (
 	paymentUnallocated = "unallocated"
 	paymentCredited    = "credited"
 	paymentReversed    = "reversed"
+	paymentSplit       = "split"
 )
 
 // PaymentQuery says which payments are wanted, over all accounts.
 type PaymentQuery struct {
-	Status string // unallocated, credited or reversed; empty: all
+	Status string // unallocated, credited, reversed or split; empty: all
 	Q      string // a receipt number, or the account as the payer typed it
 	Cursor string
 	Limit  int // 1 to 200; 0: 50
@@ -35,8 +36,8 @@ func (s *Service) Payments(ctx context.Context, p PaymentQuery) (Page[PaymentVie
 	if err != nil {
 		return Page[PaymentView]{}, err
 	}
-	if !slices.Contains([]string{"", paymentUnallocated, paymentCredited, paymentReversed}, p.Status) {
-		return Page[PaymentView]{}, bad("status", "must be unallocated, credited or reversed")
+	if !slices.Contains([]string{"", paymentUnallocated, paymentCredited, paymentReversed, paymentSplit}, p.Status) {
+		return Page[PaymentView]{}, bad("status", "must be unallocated, credited, reversed or split")
 	}
 	if err := checkLine("q", p.Q, 0, maxSearch); err != nil {
 		return Page[PaymentView]{}, err
@@ -69,11 +70,19 @@ func (s *Service) PaymentsOf(ctx context.Context, ref string, h HistoryQuery) (P
 
 // Payment returns one payment. What is not there is a [*NotFoundError].
 func (s *Service) Payment(ctx context.Context, id int64) (PaymentView, error) {
-	row, err := s.payment(ctx, db.New(s.Pool), id)
+	q := db.New(s.Pool)
+	row, err := s.payment(ctx, q, id)
 	if err != nil {
 		return PaymentView{}, err
 	}
-	return viewPayment(row.Payment, row.Account), nil
+	view := viewPayment(row.Payment, row.Account)
+	if row.Payment.SplitAt == nil {
+		return view, nil
+	}
+	if view.Parts, err = q.PartsOf(ctx, id); err != nil {
+		return PaymentView{}, fmt.Errorf("read the parts of payment %d: %w", id, err)
+	}
+	return view, nil
 }
 
 func (s *Service) payment(ctx context.Context, q *db.Queries, id int64) (db.PaymentByIDRow, error) {
@@ -94,7 +103,7 @@ func viewPayment(p db.Payment, number string) PaymentView {
 		Amount:    viewMoney(account.Money{Minor: p.AmountMinor, Currency: p.Currency}),
 		Reference: p.Reference, PayerName: p.PayerName, PayerPhone: p.PayerPhone, OccurredAt: p.OccurredAt.UTC(),
 		ReceivedAt: p.ReceivedAt.UTC(), Status: paymentUnallocated, Unallocated: p.Unallocated, Subscriber: p.SubscriberID,
-		EnteredBy: p.EnteredBy, Reversal: p.ReversalReason,
+		EnteredBy: p.EnteredBy, Reversal: p.ReversalReason, SplitOf: p.SplitOf,
 	}
 	if number != "" {
 		view.Account = &number
@@ -104,6 +113,8 @@ func viewPayment(p db.Payment, number string) PaymentView {
 		view.Status = paymentReversed
 	case p.SubscriberID != nil:
 		view.Status = paymentCredited
+	case p.SplitAt != nil:
+		view.Status = paymentSplit
 	}
 	return view
 }
@@ -141,6 +152,8 @@ func (s *Service) Receipt(ctx context.Context, id int64) (ReceiptView, error) {
 	switch {
 	case p.ReversedAt != nil:
 		return ReceiptView{}, conflict("", "payment %d was reversed, so there is no receipt for it", id)
+	case p.SplitAt != nil:
+		return ReceiptView{}, conflict("", "payment %d was split: there is a receipt for each of its parts", id)
 	case p.SubscriberID == nil:
 		return ReceiptView{}, conflict("", "payment %d belongs to no account: allocate it first", id)
 	}

@@ -40,7 +40,8 @@ func viewSubscriber(row db.Subscriber, plan, router, nextPlan string, now time.T
 		ID: row.ID, Account: row.Account, Name: row.Name, Phone: row.Phone, Email: row.Email, Address: row.Address,
 		Username: row.Username, FixedIP: facts.Address, Plan: plan, Router: router, Status: string(facts.Status(now)),
 		ExpiresAt: utc(row.ExpiresAt), Remaining: int64(facts.Remaining(now) / time.Second), GraceUntil: utc(row.GraceUntil),
-		NextPlanAt: utc(row.NextPlanAt), Balance: viewMoney(facts.Balance), Revision: row.Revision,
+		NextPlanAt: utc(row.NextPlanAt), Balance: viewMoney(facts.Balance),
+		PinnedNote: row.PinnedNote, Revision: row.Revision,
 	}
 	if nextPlan != "" {
 		view.NextPlan = &nextPlan

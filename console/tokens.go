@@ -15,20 +15,23 @@ import (
 	"qserve/db"
 )
 
-// Scope is what a token of the staff API may do.
+// Scope is something that a token of the staff API, or a person, may do.
 type Scope string
 
 // The scopes. None of them contains another.
 const (
 	ScopeRead        Scope = "read"        // look at everything but the audit log
 	ScopeSubscribers Scope = "subscribers" // add subscribers and give commands to their accounts
-	ScopePayments    Scope = "payments"    // enter payments, allocate them, reverse them
-	ScopeSettings    Scope = "settings"    // keep plans, routers, payment sources and tokens
+	ScopePayments    Scope = "payments"    // enter payments, allocate them, split them, reverse them
+	ScopeDelete      Scope = "delete"      // delete a subscriber for good
+	ScopeSettings    Scope = "settings"    // keep plans and routers
+	ScopeAdmin       Scope = "admin"       // keep payment sources, staff and tokens
 	ScopeAudit       Scope = "audit"       // read the audit log
+	ScopeOps         Scope = "ops"         // look at the queues, and have waiting work tried now
 )
 
 // Scopes lists all of them.
-var Scopes = []Scope{ScopeRead, ScopeSubscribers, ScopePayments, ScopeSettings, ScopeAudit}
+var Scopes = []Scope{ScopeRead, ScopeSubscribers, ScopePayments, ScopeDelete, ScopeSettings, ScopeAdmin, ScopeAudit, ScopeOps}
 
 const (
 	// tokenPrefix lets people and secret scanners recognise a token of Qserve.
@@ -53,7 +56,7 @@ type NewToken struct {
 type TokenView struct {
 	ID            int64      `json:"id" example:"3"`
 	Name          string     `json:"name" example:"call-centre" doc:"Who uses it; history and audit log name it. Never used twice."`
-	Scopes        []string   `json:"scopes" nullable:"false" enum:"read,subscribers,payments,settings,audit" example:"[\"read\",\"subscribers\"]" doc:"What it may do."`
+	Scopes        []string   `json:"scopes" nullable:"false" enum:"read,subscribers,payments,delete,settings,admin,audit,ops" example:"[\"read\",\"subscribers\"]" doc:"What it may do."`
 	RatePerSecond int        `json:"rate_per_second" example:"50" doc:"Requests a second; twice as many in a burst."`
 	CreatedAt     time.Time  `json:"created_at"`
 	ExpiresAt     *time.Time `json:"expires_at" doc:"Null when it does not expire."`
@@ -67,9 +70,9 @@ type MadeToken struct {
 	Token string `json:"token" example:"qs_EXAMPLEEXAMPLEEXAMPLEEXAMPLE" doc:"The bearer token, shown this once."`
 }
 
-// Caller is who presented a token.
+// Caller is who asks: whoever presented a token, or a [Member].
 type Caller struct {
-	ID            int64 // of the token
+	ID            int64 // of the token or the person
 	Name          string
 	Scopes        []Scope
 	RatePerSecond int
@@ -122,11 +125,11 @@ func (n *NewToken) check(now time.Time) error {
 	}
 	n.Scopes = slices.Compact(slices.Sorted(slices.Values(n.Scopes)))
 	if len(n.Scopes) == 0 {
-		return bad("scopes", "must name at least one of read, subscribers, payments, settings, audit")
+		return bad("scopes", "must name at least one of %s", words(Scopes))
 	}
 	for _, scope := range n.Scopes {
 		if !slices.Contains(Scopes, Scope(scope)) {
-			return bad("scopes", "there is no scope %q; the scopes are read, subscribers, payments, settings, audit", scope)
+			return bad("scopes", "there is no scope %q; the scopes are %s", scope, words(Scopes))
 		}
 	}
 	if n.ExpiresAt != nil && !n.ExpiresAt.After(now) {

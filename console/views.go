@@ -36,6 +36,7 @@ type SubscriberView struct {
 	NextPlan   *string         `json:"next_plan" doc:"Plan that takes over at next_plan_at; null when none is scheduled."`
 	NextPlanAt *time.Time      `json:"next_plan_at"`
 	Balance    Money           `json:"balance"`
+	PinnedNote string          `json:"pinned_note" example:"Dog in the yard, ring first" doc:"What staff should see first; empty when nothing is pinned."`
 	Revision   int64           `json:"revision" example:"1" doc:"Grows with every edit; the ETag is made of it."`
 	// Connection is nil in lists.
 	Connection *ConnectionView `json:"connection,omitempty"`
@@ -118,13 +119,16 @@ type PaymentView struct {
 	PayerPhone string    `json:"payer_phone" example:"+254712345678" doc:"As the provider told it; may be empty."`
 	OccurredAt time.Time `json:"occurred_at"`
 	ReceivedAt time.Time `json:"received_at"`
-	Status     string    `json:"status" enum:"credited,unallocated,reversed"`
+	Status     string    `json:"status" enum:"credited,unallocated,reversed,split" doc:"Of a payment that was split, the parts tell where its money is."`
 	// Unallocated says why the money is nobody's yet.
 	Unallocated string  `json:"unallocated,omitempty" example:"there is no account ACC-9999" doc:"Why the money is nobody's yet."`
 	Subscriber  *int64  `json:"subscriber" example:"42" doc:"Id of the subscriber; null while it is nobody's."`
 	Account     *string `json:"account" doc:"Account number of the subscriber."`
 	EnteredBy   string  `json:"entered_by,omitempty" example:"token call-centre" doc:"Who entered it by hand."`
 	Reversal    string  `json:"reversal_reason,omitempty" example:"typed twice" doc:"Why it was reversed."`
+	SplitOf     *int64  `json:"split_of,omitempty" example:"310" doc:"Id of the payment that it is a part of."`
+	// Parts is nil in lists.
+	Parts []int64 `json:"parts,omitempty" nullable:"false" example:"[311,312]" doc:"Ids of the parts of a payment that was split."`
 }
 
 // InvoiceView is one invoice.

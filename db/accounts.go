@@ -18,6 +18,7 @@ func Facts(s Subscriber, p Plan, next *Plan) account.Account {
 		Username:      s.Username,
 		CredentialGen: s.CredentialGen,
 		Contact:       account.Contact{Name: s.Name, Phone: s.Phone, Email: s.Email, Address: s.Address},
+		Pinned:        s.PinnedNote,
 		Revision:      s.Revision,
 		Plan:          p.Facts(),
 		ExpiresAt:     instant(s.ExpiresAt),
@@ -100,10 +101,10 @@ func NextPlan(ctx context.Context, q *Queries, s Subscriber) (*Plan, error) {
 	return &plans[0], nil
 }
 
-// LockDueFacts reads and locks up to most accounts whose due time has come, other than one that is held already. Those
-// that somebody else holds are left to them.
-func LockDueFacts(ctx context.Context, q *Queries, now time.Time, beside int64, most int32) (map[int64]account.Account, error) {
-	due, err := q.LockDueAccounts(ctx, LockDueAccountsParams{Now: now, Beside: beside, Most: most})
+// LockDueFacts reads and locks up to most accounts of a router whose due time has come, other than one that is held
+// already. Those that somebody else holds are left to them.
+func LockDueFacts(ctx context.Context, q *Queries, now time.Time, router, beside int64, most int32) (map[int64]account.Account, error) {
+	due, err := q.LockDueAccounts(ctx, LockDueAccountsParams{Now: now, RouterID: router, Beside: beside, Most: most})
 	if err != nil {
 		return nil, fmt.Errorf("lock subscribers that are due: %w", err)
 	}

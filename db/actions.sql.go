@@ -275,6 +275,21 @@ func (q *Queries) InsertAppliedActions(ctx context.Context, arg InsertAppliedAct
 	return items, nil
 }
 
+const keepForUndo = `-- name: KeepForUndo :exec
+update actions set arguments = jsonb_set(arguments, '{kept}', $1::jsonb) where id = $2
+`
+
+type KeepForUndoParams struct {
+	Kept []byte
+	ID   int64
+}
+
+// What it takes to take an applied action back.
+func (q *Queries) KeepForUndo(ctx context.Context, arg KeepForUndoParams) error {
+	_, err := q.db.Exec(ctx, keepForUndo, arg.Kept, arg.ID)
+	return err
+}
+
 const lockSharedActions = `-- name: LockSharedActions :exec
 select a.id from action_provisions mine
 join action_provisions other on other.action_id = mine.action_id and other.provision_id <> mine.provision_id
@@ -314,6 +329,48 @@ func (q *Queries) SubscriberOfAction(ctx context.Context, id int64) (int64, erro
 	var subscriber_id int64
 	err := row.Scan(&subscriber_id)
 	return subscriber_id, err
+}
+
+const undoneAction = `-- name: UndoneAction :one
+select a.id, a.kind, a.subscriber_id, a.actor, a.source, a.request_key, a.arguments, a.state, a.refusal, a.accepted_at, a.applied_at, a.confirmed_at, exists (select 1 from actions u where u.subscriber_id = a.subscriber_id and u.id > a.id and u.kind = 'undo'
+        and u.arguments ->> 'action' = a.id::text and (u.state in ('applied', 'confirmed') or $1::boolean and u.state = 'accepted')) as undone,
+    coalesce((select v.summary from activity v where v.subscriber_id = a.subscriber_id and v.action_id <> a.id and v.after ?| array['expires_at', 'plan', 'next_plan', 'grace_until']
+        and v.id > (select max(o.id) from activity o where o.action_id = a.id) order by v.id limit 1), '')::text as since
+from actions a where a.id = $2
+`
+
+type UndoneActionParams struct {
+	Waiting bool
+	ID      int64
+}
+
+type UndoneActionRow struct {
+	Action Action
+	Undone bool
+	Since  string
+}
+
+// An action with whether it was taken back, and what was the first to move the paid time of the account since.
+func (q *Queries) UndoneAction(ctx context.Context, arg UndoneActionParams) (UndoneActionRow, error) {
+	row := q.db.QueryRow(ctx, undoneAction, arg.Waiting, arg.ID)
+	var i UndoneActionRow
+	err := row.Scan(
+		&i.Action.ID,
+		&i.Action.Kind,
+		&i.Action.SubscriberID,
+		&i.Action.Actor,
+		&i.Action.Source,
+		&i.Action.RequestKey,
+		&i.Action.Arguments,
+		&i.Action.State,
+		&i.Action.Refusal,
+		&i.Action.AcceptedAt,
+		&i.Action.AppliedAt,
+		&i.Action.ConfirmedAt,
+		&i.Undone,
+		&i.Since,
+	)
+	return i, err
 }
 
 const waitingActions = `-- name: WaitingActions :many

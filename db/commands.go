@@ -49,6 +49,7 @@ type EditArguments struct {
 	Username       *string `json:"username,omitempty"`
 	RouterID       *int64  `json:"router_id,omitempty"`
 	FixedAddress   *string `json:"fixed_address,omitempty"`
+	PinnedNote     *string `json:"pinned_note,omitempty"`
 	PasswordSealed []byte  `json:"password_sealed,omitempty"`
 	Revision       int64   `json:"revision,omitempty"`
 }
@@ -56,6 +57,12 @@ type EditArguments struct {
 // NoteArguments are those of note.
 type NoteArguments struct {
 	Text string `json:"text"`
+	Pin  bool   `json:"pin,omitempty"`
+}
+
+// UndoArguments are those of undo.
+type UndoArguments struct {
+	ActionID int64 `json:"action"`
 }
 
 // DeleteArguments are those of delete.
@@ -102,7 +109,9 @@ func ReadOrder(ctx context.Context, q *Queries, kind string, arguments []byte, a
 		return readEdit(ctx, q, arguments, a)
 	case "note":
 		args, err := read[NoteArguments](kind, arguments)
-		return Order{Command: account.Note{Text: args.Text}}, err
+		return Order{Command: account.Note{Text: args.Text, Pin: args.Pin}}, err
+	case "undo":
+		return readUndo(ctx, q, arguments, a)
 	case "delete":
 		args, err := read[DeleteArguments](kind, arguments)
 		return Order{Command: account.Delete{Confirm: args.Confirm}}, err
@@ -148,7 +157,8 @@ func readEdit(ctx context.Context, q *Queries, arguments []byte, a account.Accou
 	}
 	edit := account.Edit{
 		Name: args.Name, Phone: args.Phone, Email: args.Email, Address: args.Address, Username: args.Username,
-		RouterID: args.RouterID, FixedAddress: args.FixedAddress, NewPassword: len(args.PasswordSealed) > 0, Revision: args.Revision,
+		RouterID: args.RouterID, FixedAddress: args.FixedAddress, Pinned: args.PinnedNote,
+		NewPassword: len(args.PasswordSealed) > 0, Revision: args.Revision,
 	}
 	router, username, fixed := a.RouterID, a.Username, a.Address
 	if edit.RouterID != nil {
@@ -206,6 +216,8 @@ func takePayment(ctx context.Context, q *Queries, kind string, arguments []byte)
 		return args, Payment{}, fmt.Errorf("lock payment %d: %w", args.PaymentID, err)
 	case row.Payment.ReversedAt != nil:
 		return args, Payment{}, refuse("payment %d was reversed", args.PaymentID)
+	case row.Payment.SplitAt != nil:
+		return args, Payment{}, refuse("payment %d was split: give or reverse its parts", args.PaymentID)
 	case row.Spent:
 		return args, Payment{}, refuse("payment %d was credited to an account that has been deleted since", args.PaymentID)
 	}

@@ -50,7 +50,9 @@ func TestOrders_AreReadBackAsTheyWereGiven(t *testing.T) {
 			account.Edit{Name: text("Jane W"), Phone: text(""), NewPassword: true, Revision: 7}},
 		{"edit", `{"email":"j@x","address":"here","username":"jw","fixed_address":"10.1.2.3"}`,
 			account.Edit{Email: text("j@x"), Address: text("here"), Username: text("jw"), FixedAddress: text("10.1.2.3")}},
+		{"edit", `{"pinned_note":""}`, account.Edit{Pinned: text("")}},
 		{"note", `{"text":"hello"}`, account.Note{Text: "hello"}},
+		{"note", `{"text":"hello","pin":true}`, account.Note{Text: "hello", Pin: true}},
 		{"delete", `{"confirm":"ACC-0042"}`, account.Delete{Confirm: "ACC-0042"}},
 	} {
 		order, err := b.read(c.kind, c.arguments)
@@ -80,6 +82,8 @@ func TestOrders_ThatCannotBeDoneAreRefused(t *testing.T) {
 		{"extend", `{`, "", "damaged"},
 		{"edit", `{"name":1}`, "", "damaged"},
 		{"note", ``, "", "damaged"},
+		{"undo", `{"action":"x"}`, "", "the arguments of this undo are damaged"},
+		{"undo", `{"action":99}`, "", "there is no action 99 any more"},
 		{"delete", `"ACC-0042"`, "", "damaged"},
 		{"payment", `{"payment_id":"1"}`, "", "damaged"},
 		{"reverse", `7`, "", "damaged"},
@@ -121,11 +125,15 @@ func TestOrdersOverPayments_AreRefusedWhereTheMoneyIsNotTheirs(t *testing.T) {
 	b.exec("insert into spent_money_keys values (money_key('mpesa', '600000', 'SPENT'))")
 	of := func(id int64) string { return fmt.Sprintf(`{"reason":"chargeback","payment_id":%d}`, id) }
 	janes := b.id("select id from payments where transaction_id = 'JANES'")
+	split := b.payment("SPLIT", 2)
+	b.exec("update payments set subscriber_id = null, split_at = $1 where id = $2", noon, split)
 	for _, c := range []struct {
 		kind  string
 		of    int64
 		words string
 	}{
+		{"payment", split, "was split: give or reverse its parts"},
+		{"reverse", split, "was split: give or reverse its parts"},
 		{"payment", 99, "there is no payment 99 any more"},
 		{"payment", reversed, "was reversed"},
 		{"payment", janes, "is credited to an account already"},

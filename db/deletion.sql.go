@@ -56,8 +56,9 @@ func (q *Queries) ForgetArguments(ctx context.Context, id int64) error {
 }
 
 const forgetBodies = `-- name: ForgetBodies :exec
-with p as (
-    select delivery_id, transaction_id from payments where subscriber_id = $1::bigint
+with recursive p as (
+    select delivery_id, transaction_id, split_of from payments where subscriber_id = $1::bigint
+    union select w.delivery_id, w.transaction_id, w.split_of from p join payments w on w.id = p.split_of
 )
 update deliveries d set body = '', last_error = '', repeats = ''
 where d.id in (select p.delivery_id from p
@@ -98,6 +99,23 @@ func (q *Queries) ForgetLedger(ctx context.Context, subscriberID int64) error {
 	return err
 }
 
+const forgetPayers = `-- name: ForgetPayers :exec
+with recursive w as (
+    select p.split_of as id from payments p where p.subscriber_id = $1::bigint and p.split_of is not null
+    union select p.split_of from w join payments p on p.id = w.id where p.split_of is not null
+), locked as (
+    select p.id from payments p where p.id in (select w.id from w) order by p.id for update
+)
+update payments p set reference = '', payer_name = '', payer_phone = '', payer_phone_hash = '' from locked where p.id = locked.id
+`
+
+// What was split told of the account too, and is kept for its other parts: without a person. Before anything else of its
+// payments is removed, so that of two deletions at once the second sees what the first has left.
+func (q *Queries) ForgetPayers(ctx context.Context, subscriberID int64) error {
+	_, err := q.db.Exec(ctx, forgetPayers, subscriberID)
+	return err
+}
+
 const forgetPayments = `-- name: ForgetPayments :many
 with others as (
     update payments p set subscriber_id = null, reversed_at = $2::timestamptz, reversal_reason = 'the account was deleted',
@@ -107,7 +125,7 @@ with others as (
 )
 delete from payments p where p.subscriber_id = $1::bigint
   and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> $1::bigint)
-returning p.delivery_id
+returning p.delivery_id, p.split_of
 `
 
 type ForgetPaymentsParams struct {
@@ -115,20 +133,25 @@ type ForgetPaymentsParams struct {
 	Now          time.Time
 }
 
+type ForgetPaymentsRow struct {
+	DeliveryID *int64
+	SplitOf    *int64
+}
+
 // Money that was another account's before is still in that ledger; what stays of it has no person.
-func (q *Queries) ForgetPayments(ctx context.Context, arg ForgetPaymentsParams) ([]*int64, error) {
+func (q *Queries) ForgetPayments(ctx context.Context, arg ForgetPaymentsParams) ([]ForgetPaymentsRow, error) {
 	rows, err := q.db.Query(ctx, forgetPayments, arg.SubscriberID, arg.Now)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []*int64
+	var items []ForgetPaymentsRow
 	for rows.Next() {
-		var delivery_id *int64
-		if err := rows.Scan(&delivery_id); err != nil {
+		var i ForgetPaymentsRow
+		if err := rows.Scan(&i.DeliveryID, &i.SplitOf); err != nil {
 			return nil, err
 		}
-		items = append(items, delivery_id)
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err
@@ -149,6 +172,39 @@ type ForgetSessionsParams struct {
 func (q *Queries) ForgetSessions(ctx context.Context, arg ForgetSessionsParams) error {
 	_, err := q.db.Exec(ctx, forgetSessions, arg.RouterIDs, arg.Usernames)
 	return err
+}
+
+const forgetSplit = `-- name: ForgetSplit :many
+delete from payments p where p.id = any($1::bigint[]) and p.split_at is not null
+  and not exists (select 1 from payments r where r.split_of = p.id)
+  and not exists (select 1 from ledger_entries l where l.payment_id = p.id)
+returning p.delivery_id, p.split_of
+`
+
+type ForgetSplitRow struct {
+	DeliveryID *int64
+	SplitOf    *int64
+}
+
+// What was split goes with the last of its parts, unless it was an account's before: then it is in that ledger.
+func (q *Queries) ForgetSplit(ctx context.Context, ids []int64) ([]ForgetSplitRow, error) {
+	rows, err := q.db.Query(ctx, forgetSplit, ids)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ForgetSplitRow
+	for rows.Next() {
+		var i ForgetSplitRow
+		if err := rows.Scan(&i.DeliveryID, &i.SplitOf); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const forgetSubscriber = `-- name: ForgetSubscriber :exec
@@ -225,11 +281,16 @@ func (q *Queries) RefuseWaitingActions(ctx context.Context, arg RefuseWaitingAct
 }
 
 const spendMoneyKeys = `-- name: SpendMoneyKeys :exec
+with recursive w as (
+    select p.id, p.split_of from payments p where p.subscriber_id = $1::bigint
+    union select p.id, p.split_of from w join payments p on p.id = w.split_of
+)
 insert into spent_money_keys (hash)
-select distinct money_key(p.provider, p.merchant, p.transaction_id) from payments p where p.subscriber_id = $1::bigint
+select distinct money_key(p.provider, p.merchant, p.transaction_id) from w join payments p on p.id = w.id where p.split_of is null
 on conflict do nothing
 `
 
+// The keys that a provider can tell: of payments, and of those that they are parts of.
 func (q *Queries) SpendMoneyKeys(ctx context.Context, subscriberID int64) error {
 	_, err := q.db.Exec(ctx, spendMoneyKeys, subscriberID)
 	return err

@@ -271,16 +271,23 @@ func TestDueAccounts_AreLockedWithTheirScheduleAndNotTakenFromWhoeverHoldsThem(t
 			return err
 		}
 		return db.InTx(ctx, b.pool, func(_ pgx.Tx, q *db.Queries) error {
-			due, err := db.LockDueFacts(ctx, q, noon, 0, 10)
+			due, err := db.LockDueFacts(ctx, q, noon, b.router, 0, 10)
 			if err != nil {
 				return err
 			}
 			if len(due) != 1 || due[john].Next == nil || due[john].Next.Plan.Name != "Office 50" {
 				t.Errorf("locked %+v, want John's alone", due)
 			}
-			beside, err := db.LockDueFacts(ctx, q, noon, john, 10)
+			beside, err := db.LockDueFacts(ctx, q, noon, b.router, john, 10)
+			if err != nil {
+				return err
+			}
 			if len(beside) != 0 {
 				t.Errorf("beside John's: %+v", beside)
+			}
+			elsewhere, err := db.LockDueFacts(ctx, q, noon, b.router+1, 0, 10)
+			if len(elsewhere) != 0 {
+				t.Errorf("of another router: %+v", elsewhere)
 			}
 			return err
 		})

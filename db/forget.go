@@ -13,7 +13,8 @@ import (
 
 // Forget deletes an account. What stays has no person in it: the names that its credentials must leave on their routers
 // (until those confirm), a salted hash of each money key so that no repeated webhook is credited again, the totals of
-// its payments by month of zone, a line of the audit log, and the deletion's own action. The account is locked by the
+// its payments by month of zone, a line of the audit log, and the deletion's own action. A payment of which the account had
+// a part stays, without a person, until the last of its parts goes. The account is locked by the
 // same transaction.
 func Forget(ctx context.Context, tx pgx.Tx, deed Deed, now time.Time, zone *time.Location) (Saved, error) {
 	q, id := New(tx), deed.Change.Account.ID
@@ -63,6 +64,7 @@ func Forget(ctx context.Context, tx pgx.Tx, deed Deed, now time.Time, zone *time
 func forgetMoney(ctx context.Context, q *Queries, id int64, now time.Time, zone *time.Location) error {
 	for _, step := range []func() error{
 		func() error { return q.AllowForgetting(ctx, strconv.FormatInt(id, 10)) },
+		func() error { return q.ForgetPayers(ctx, id) },
 		func() error { return q.SpendMoneyKeys(ctx, id) },
 		func() error {
 			return q.KeepMonthlyTotals(ctx, KeepMonthlyTotalsParams{SubscriberID: id, Zone: zone.String()})
@@ -75,15 +77,30 @@ func forgetMoney(ctx context.Context, q *Queries, id int64, now time.Time, zone 
 			return err
 		}
 	}
-	deliveries, err := q.ForgetPayments(ctx, ForgetPaymentsParams{SubscriberID: id, Now: now})
+	gone, err := q.ForgetPayments(ctx, ForgetPaymentsParams{SubscriberID: id, Now: now})
 	if err != nil {
 		return err
 	}
-	var ids []int64
-	for _, delivery := range deliveries {
-		if delivery != nil {
-			ids = append(ids, *delivery)
+	var deliveries []int64
+	for len(gone) > 0 {
+		var wholes []int64
+		for _, row := range gone {
+			if row.DeliveryID != nil {
+				deliveries = append(deliveries, *row.DeliveryID)
+			}
+			if row.SplitOf != nil {
+				wholes = append(wholes, *row.SplitOf)
+			}
+		}
+		// Parts may have been split themselves.
+		rows, err := q.ForgetSplit(ctx, wholes)
+		if err != nil {
+			return err
+		}
+		gone = gone[:0]
+		for _, row := range rows {
+			gone = append(gone, ForgetPaymentsRow(row))
 		}
 	}
-	return q.ForgetDeliveries(ctx, ids)
+	return q.ForgetDeliveries(ctx, deliveries)
 }

@@ -129,10 +129,10 @@ func (b *books) webhook(key, transaction, reference, body string) (delivery, pay
 
 // quinn is a subscriber whose every detail is a text that nothing else in the database contains.
 var quinn = struct {
-	number, name, phone, email, address, username, oldUsername, fixed, receipt, entered, payer, reason, note string
+	number, name, phone, email, address, username, oldUsername, fixed, receipt, entered, payer, reason, note, pinned string
 }{
 	"ZQ-9137", "Zipporah Quinn", "+254711222333", "zip@quinn.example", "Plot 88 Ngong", "zq.fibre", "zq.before", "10.9.8.7",
-	"QZX81ABCDE", "SLIP-5581", "Barnaby Quinn", "moved to Malindi", "dog bites",
+	"QZX81ABCDE", "SLIP-5581", "Barnaby Quinn", "moved to Malindi", "dog bites", "never before ten",
 }
 
 // traces finds the texts in every column of every table, whatever its type, as "table.column: text".
@@ -240,8 +240,10 @@ func (b *books) quinn() (id int64, texts []string) {
 	b.give(id, "payment", db.PaymentArguments{PaymentID: entered.ID})
 	b.give(id, "reverse", db.PaymentArguments{PaymentID: entered.ID, Reason: quinn.reason})
 	b.give(id, "note", db.NoteArguments{Text: quinn.note})
+	b.give(id, "note", db.NoteArguments{Text: quinn.pinned, Pin: true})
 	b.give(id, "change-package", db.ChangeArguments{PlanID: b.office(), AtRenewal: true})
 	b.give(id, "extend", db.ExtendArguments{Days: 3, Note: quinn.reason})
+	b.give(id, "undo", db.UndoArguments{ActionID: b.give(id, "note", db.NoteArguments{Text: "x", Pin: true}).ActionID})
 	b.give(id, "suspend", db.SuspendArguments{Category: "other", Reason: quinn.reason, StopClock: true})
 	refused := b.accept(id, "note", db.NoteArguments{Text: quinn.note})
 	if err := b.q.ActionRefused(b.t.Context(), db.ActionRefusedParams{ID: refused, Refusal: quinn.number + " is suspended already"}); err != nil {
@@ -253,7 +255,7 @@ func (b *books) quinn() (id int64, texts []string) {
 	}
 	return id, []string{
 		quinn.number, "ZQ9137", "Zipporah", "Quinn", quinn.phone[1:], "333222117452", hash, quinn.email, quinn.address, quinn.username,
-		"zqfibre", quinn.fixed, quinn.receipt, quinn.entered, quinn.reason, quinn.note, "sealed-quinn",
+		"zqfibre", quinn.fixed, quinn.receipt, quinn.entered, quinn.reason, quinn.note, quinn.pinned, "sealed-quinn",
 	}
 }
 

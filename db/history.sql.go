@@ -69,14 +69,17 @@ func (q *Queries) ActivityPage(ctx context.Context, arg ActivityPageParams) ([]A
 }
 
 const allPayments = `-- name: AllPayments :many
-select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.created_at, coalesce(s.account, '')::text as account
+select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.payer_key, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.split_at, p.split_of, p.created_at, coalesce(s.account, '')::text as account
 from payments p left join subscribers s on s.id = p.subscriber_id
 where p.id < $1::bigint
   and ($2::text = ''
-      or $2::text = 'unallocated' and p.subscriber_id is null and p.reversed_at is null
+      or $2::text = 'unallocated' and p.subscriber_id is null and p.reversed_at is null and p.split_at is null
       or $2::text = 'credited' and p.subscriber_id is not null and p.reversed_at is null
-      or $2::text = 'reversed' and p.reversed_at is not null)
+      or $2::text = 'reversed' and p.reversed_at is not null
+      or $2::text = 'split' and p.split_at is not null)
   and (cardinality($3::text[]) = 0 or p.transaction_id = any($3::text[])
+      or p.split_of is not null and p.split_of = any(array(select w.id from payments w
+          where w.transaction_id = any($3::text[]) and w.split_at is not null))
       or upper(regexp_replace(p.reference, '[^A-Za-z0-9]', '', 'g') collate "C") = $4::text and p.reference <> '' and $4::text <> '')
 order by p.id desc limit $5
 `
@@ -94,7 +97,7 @@ type AllPaymentsRow struct {
 	Account string
 }
 
-// Over all accounts; by receipt number, or by the reference as the payer typed it, without its punctuation.
+// Over all accounts; by receipt number, which is that of the parts too, or by the reference as the payer typed it, without its punctuation.
 func (q *Queries) AllPayments(ctx context.Context, arg AllPaymentsParams) ([]AllPaymentsRow, error) {
 	rows, err := q.db.Query(ctx, allPayments,
 		arg.Before,
@@ -124,12 +127,15 @@ func (q *Queries) AllPayments(ctx context.Context, arg AllPaymentsParams) ([]All
 			&i.Payment.PayerName,
 			&i.Payment.PayerPhone,
 			&i.Payment.PayerPhoneHash,
+			&i.Payment.PayerKey,
 			&i.Payment.SubscriberID,
 			&i.Payment.Unallocated,
 			&i.Payment.Allocation,
 			&i.Payment.EnteredBy,
 			&i.Payment.ReversedAt,
 			&i.Payment.ReversalReason,
+			&i.Payment.SplitAt,
+			&i.Payment.SplitOf,
 			&i.Payment.CreatedAt,
 			&i.Account,
 		); err != nil {
@@ -339,7 +345,7 @@ func (q *Queries) LedgerPage(ctx context.Context, arg LedgerPageParams) ([]Ledge
 }
 
 const paymentByID = `-- name: PaymentByID :one
-select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.created_at, coalesce(s.account, '')::text as account, coalesce(s.name, '')::text as name
+select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.payer_key, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.split_at, p.split_of, p.created_at, coalesce(s.account, '')::text as account, coalesce(s.name, '')::text as name
 from payments p left join subscribers s on s.id = p.subscriber_id
 where p.id = $1
 `
@@ -367,12 +373,15 @@ func (q *Queries) PaymentByID(ctx context.Context, id int64) (PaymentByIDRow, er
 		&i.Payment.PayerName,
 		&i.Payment.PayerPhone,
 		&i.Payment.PayerPhoneHash,
+		&i.Payment.PayerKey,
 		&i.Payment.SubscriberID,
 		&i.Payment.Unallocated,
 		&i.Payment.Allocation,
 		&i.Payment.EnteredBy,
 		&i.Payment.ReversedAt,
 		&i.Payment.ReversalReason,
+		&i.Payment.SplitAt,
+		&i.Payment.SplitOf,
 		&i.Payment.CreatedAt,
 		&i.Account,
 		&i.Name,
@@ -381,7 +390,7 @@ func (q *Queries) PaymentByID(ctx context.Context, id int64) (PaymentByIDRow, er
 }
 
 const paymentsPage = `-- name: PaymentsPage :many
-select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.created_at, s.account
+select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.payer_key, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.split_at, p.split_of, p.created_at, s.account
 from payments p join subscribers s on s.id = p.subscriber_id
 where p.subscriber_id = $1::bigint and p.id < $2::bigint
 order by p.id desc limit $3
@@ -421,12 +430,15 @@ func (q *Queries) PaymentsPage(ctx context.Context, arg PaymentsPageParams) ([]P
 			&i.Payment.PayerName,
 			&i.Payment.PayerPhone,
 			&i.Payment.PayerPhoneHash,
+			&i.Payment.PayerKey,
 			&i.Payment.SubscriberID,
 			&i.Payment.Unallocated,
 			&i.Payment.Allocation,
 			&i.Payment.EnteredBy,
 			&i.Payment.ReversedAt,
 			&i.Payment.ReversalReason,
+			&i.Payment.SplitAt,
+			&i.Payment.SplitOf,
 			&i.Payment.CreatedAt,
 			&i.Account,
 		); err != nil {

@@ -184,7 +184,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			return err
 		}, []string{"subscribers_due"}},
 		"LockDueAccounts": {func(ctx context.Context, q *db.Queries) error {
-			_, err := q.LockDueAccounts(ctx, db.LockDueAccountsParams{Now: now, Beside: 77, Most: 100})
+			_, err := q.LockDueAccounts(ctx, db.LockDueAccountsParams{Now: now, RouterID: 78, Beside: 77, Most: 100})
 			return err
 		}, []string{"subscribers_due"}},
 		"ActionOfRequest": {func(ctx context.Context, q *db.Queries) error { _, err := q.ActionOfRequest(ctx, "78"); return err }, nil},
@@ -297,6 +297,42 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			_, err := q.ActivityPage(ctx, db.ActivityPageParams{SubscriberID: b.jane, Before: math.MaxInt64, Kinds: []string{}, Most: 50})
 			return err
 		}, nil},
+		"TimelineActivity": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.TimelineActivity(ctx, db.TimelineActivityParams{
+				SubscriberID: b.jane, Before: now, BeforeID: math.MaxInt64, Kinds: []string{}, But: []string{}, Most: 50,
+			})
+			return err
+		}, []string{"activity_subscriber"}},
+		"TimelineDeliveries": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.TimelineDeliveries(ctx, db.TimelineDeliveriesParams{SubscriberID: b.jane, Before: now, Most: 50})
+			return err
+		}, []string{"payments_subscriber", "deliveries_repeats"}},
+		"TimelineAnswers": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.TimelineAnswers(ctx, db.TimelineAnswersParams{SubscriberID: b.jane, Before: now, But: []string{}, Most: 50, Reach: 150})
+			return err
+		}, []string{"actions_subscriber"}},
+		"TimelineSessions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.TimelineSessions(ctx, db.TimelineSessionsParams{SubscriberID: b.jane, Before: now, Most: 50})
+			return err
+		}, []string{"sessions_user"}},
+		"ServiceGiven": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: b.jane, Since: now, Until: now, Most: 50})
+			return err
+		}, []string{"actions_subscriber"}},
+		"UndoneActions": {func(ctx context.Context, q *db.Queries) error { _, err := q.UndoneActions(ctx, one); return err }, nil},
+		"RecentActions": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.RecentActions(ctx, db.RecentActionsParams{SubscriberID: b.jane, Since: now, Most: 10})
+			return err
+		}, []string{"actions_subscriber", "provisions_subscriber", "action_provisions_provision"}},
+		"HomeCounts": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.HomeCounts(ctx, db.HomeCountsParams{Now: now, Soon: now.AddDate(0, 0, 3), Later: now.AddDate(0, 0, 7), Most: 10_001})
+			return err
+		}, []string{"subscribers_suspended", "subscribers_in_grace", "subscribers_expiring"}},
+		"UnallocatedMoney": {func(ctx context.Context, q *db.Queries) error { _, err := q.UnallocatedMoney(ctx); return err }, []string{"payments_unallocated"}},
+		"OldestUnfinished": {func(ctx context.Context, q *db.Queries) error { _, err := q.OldestUnfinished(ctx, now); return err },
+			[]string{"deliveries_waiting", "actions_accepted", "subscribers_due", "provisions_unconfirmed"}},
+		"PaidUnconfirmed": {func(ctx context.Context, q *db.Queries) error { _, err := q.PaidUnconfirmed(ctx, 20_000); return err },
+			[]string{"provisions_unconfirmed"}},
 	} {
 		p := &planner{pool: b.pool}
 		if err := c.run(t.Context(), db.New(p)); !errors.Is(err, errExplained) || len(p.plans) != 1 {

@@ -25,7 +25,7 @@ func (q *Queries) AllocatePayment(ctx context.Context, arg AllocatePaymentParams
 }
 
 const countUnallocated = `-- name: CountUnallocated :one
-select count(*) from payments where subscriber_id is null and reversed_at is null
+select count(*) from payments where subscriber_id is null and reversed_at is null and split_at is null
 `
 
 func (q *Queries) CountUnallocated(ctx context.Context) (int64, error) {
@@ -42,8 +42,8 @@ select $1::text, $2::text, $3::text, $4::bigint, $5::text, $6::timestamptz,
     $7::timestamptz, $8::text, $9::text, $10::text
 where not exists (select 1 from spent_money_keys k
     where k.hash = money_key($1::text, $2::text, $3::text))
-on conflict (provider, merchant, transaction_id) do nothing
-returning id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at
+on conflict (provider, merchant, transaction_id) where split_of is null do nothing
+returning id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, payer_key, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, split_at, split_of, created_at
 `
 
 type EnterPaymentParams struct {
@@ -88,15 +88,57 @@ func (q *Queries) EnterPayment(ctx context.Context, arg EnterPaymentParams) (Pay
 		&i.PayerName,
 		&i.PayerPhone,
 		&i.PayerPhoneHash,
+		&i.PayerKey,
 		&i.SubscriberID,
 		&i.Unallocated,
 		&i.Allocation,
 		&i.EnteredBy,
 		&i.ReversedAt,
 		&i.ReversalReason,
+		&i.SplitAt,
+		&i.SplitOf,
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const insertParts = `-- name: InsertParts :many
+insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at,
+    reference, payer_name, payer_phone, payer_phone_hash, unallocated, entered_by, split_of)
+select w.provider, w.merchant, w.transaction_id || '/' || n.i, w.delivery_id, n.amount_minor, w.currency, w.occurred_at, w.received_at,
+    w.reference, w.payer_name, w.payer_phone, w.payer_phone_hash, n.unallocated, w.entered_by, w.id
+from payments w, (select generate_subscripts($1::bigint[], 1) as i, unnest($1::bigint[]) as amount_minor,
+    unnest($2::text[]) as unallocated) n
+where w.id = $3
+order by n.i
+returning id
+`
+
+type InsertPartsParams struct {
+	AmountsMinor []int64
+	Unallocated  []string
+	ID           int64
+}
+
+// The parts of a payment in their order, each with who paid when and for which reference.
+func (q *Queries) InsertParts(ctx context.Context, arg InsertPartsParams) ([]int64, error) {
+	rows, err := q.db.Query(ctx, insertParts, arg.AmountsMinor, arg.Unallocated, arg.ID)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const insertPayments = `-- name: InsertPayments :many
@@ -113,7 +155,7 @@ from (select unnest($1::text[]) as provider, unnest($2::text[]) as merchant,
     unnest($13::bigint[]) as subscriber_id, unnest($14::text[]) as unallocated) n
 where not exists (select 1 from spent_money_keys k where k.hash = money_key(n.provider, n.merchant, n.transaction_id))
 order by n.provider, n.merchant, n.transaction_id
-on conflict (provider, merchant, transaction_id) do nothing
+on conflict (provider, merchant, transaction_id) where split_of is null do nothing
 returning id, delivery_id, transaction_id
 `
 
@@ -179,8 +221,8 @@ func (q *Queries) InsertPayments(ctx context.Context, arg InsertPaymentsParams) 
 }
 
 const lockPayment = `-- name: LockPayment :one
-select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.created_at, exists (select 1 from spent_money_keys k
-    where k.hash = money_key(p.provider, p.merchant, p.transaction_id)) as spent
+select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.payer_key, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.split_at, p.split_of, p.created_at, (p.split_of is null and exists (select 1 from spent_money_keys k
+    where k.hash = money_key(p.provider, p.merchant, p.transaction_id)))::boolean as spent
 from payments p where p.id = $1
 for update of p
 `
@@ -208,20 +250,60 @@ func (q *Queries) LockPayment(ctx context.Context, id int64) (LockPaymentRow, er
 		&i.Payment.PayerName,
 		&i.Payment.PayerPhone,
 		&i.Payment.PayerPhoneHash,
+		&i.Payment.PayerKey,
 		&i.Payment.SubscriberID,
 		&i.Payment.Unallocated,
 		&i.Payment.Allocation,
 		&i.Payment.EnteredBy,
 		&i.Payment.ReversedAt,
 		&i.Payment.ReversalReason,
+		&i.Payment.SplitAt,
+		&i.Payment.SplitOf,
 		&i.Payment.CreatedAt,
 		&i.Spent,
 	)
 	return i, err
 }
 
+const moneyOrderWaits = `-- name: MoneyOrderWaits :one
+select exists (select 1 from actions a where a.state = 'accepted' and a.kind in ('payment', 'reverse', 'unallocate')
+    and (a.arguments ->> 'payment_id') = cast($1::bigint as text))
+`
+
+// Whether a payment is about to be credited or taken back. Few actions wait.
+func (q *Queries) MoneyOrderWaits(ctx context.Context, paymentID int64) (bool, error) {
+	row := q.db.QueryRow(ctx, moneyOrderWaits, paymentID)
+	var exists bool
+	err := row.Scan(&exists)
+	return exists, err
+}
+
+const partsOf = `-- name: PartsOf :many
+select id from payments where split_of = $1::bigint order by id
+`
+
+func (q *Queries) PartsOf(ctx context.Context, id int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, partsOf, id)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []int64
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		items = append(items, id)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const paymentByKey = `-- name: PaymentByKey :one
-select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, created_at from payments where provider = $1 and merchant = $2 and transaction_id = $3
+select id, provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, reference, payer_name, payer_phone, payer_phone_hash, payer_key, subscriber_id, unallocated, allocation, entered_by, reversed_at, reversal_reason, split_at, split_of, created_at from payments where provider = $1 and merchant = $2 and transaction_id = $3 and split_of is null
 `
 
 type PaymentByKeyParams struct {
@@ -247,12 +329,15 @@ func (q *Queries) PaymentByKey(ctx context.Context, arg PaymentByKeyParams) (Pay
 		&i.PayerName,
 		&i.PayerPhone,
 		&i.PayerPhoneHash,
+		&i.PayerKey,
 		&i.SubscriberID,
 		&i.Unallocated,
 		&i.Allocation,
 		&i.EnteredBy,
 		&i.ReversedAt,
 		&i.ReversalReason,
+		&i.SplitAt,
+		&i.SplitOf,
 		&i.CreatedAt,
 	)
 	return i, err
@@ -271,6 +356,20 @@ type PaymentReversedParams struct {
 
 func (q *Queries) PaymentReversed(ctx context.Context, arg PaymentReversedParams) error {
 	_, err := q.db.Exec(ctx, paymentReversed, arg.Now, arg.Reason, arg.ID)
+	return err
+}
+
+const paymentSplit = `-- name: PaymentSplit :exec
+update payments set split_at = $1::timestamptz, unallocated = '' where id = $2
+`
+
+type PaymentSplitParams struct {
+	Now time.Time
+	ID  int64
+}
+
+func (q *Queries) PaymentSplit(ctx context.Context, arg PaymentSplitParams) error {
+	_, err := q.db.Exec(ctx, paymentSplit, arg.Now, arg.ID)
 	return err
 }
 

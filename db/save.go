@@ -171,6 +171,9 @@ func writeLinks(ctx context.Context, q *Queries, deeds []Deed, saved []Saved, li
 		if len(saved[i].Routers) == 0 {
 			atOnce.IDs = append(atOnce.IDs, saved[i].ActionID)
 		}
+		if err := writeKept(ctx, q, saved[i].ActionID, d.Change.Kept); err != nil {
+			return err
+		}
 		if d.Also != nil {
 			if err := d.Also(q); err != nil {
 				return err

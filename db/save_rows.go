@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"qserve/account"
@@ -87,17 +88,17 @@ func writeFacts(ctx context.Context, q *Queries, deeds []Deed) error {
 	return q.SaveFacts(ctx, n)
 }
 
-// writeIdentities stores what staff edited: who the accounts are, how they are reached, and how they dial.
+// writeIdentities stores what staff edited or pinned: who the accounts are, how they are reached, and how they dial.
 func writeIdentities(ctx context.Context, q *Queries, deeds []Deed) error {
 	for _, d := range deeds {
-		if d.Kind != "edit" {
+		if !slices.Contains([]string{"edit", "note", "undo"}, d.Kind) {
 			continue
 		}
 		a := d.Change.Account
 		n := SaveIdentityParams{
 			ID: a.ID, Name: a.Contact.Name, Phone: a.Contact.Phone, Email: a.Contact.Email, Address: a.Contact.Address,
 			RouterID: a.RouterID, Username: a.Username, CredentialGen: a.CredentialGen, Revision: a.Revision,
-			PasswordSealed: d.PasswordSealed,
+			PinnedNote: a.Pinned, PasswordSealed: d.PasswordSealed,
 		}
 		if a.Address != "" {
 			address, err := netip.ParseAddr(a.Address)
@@ -111,6 +112,25 @@ func writeIdentities(ctx context.Context, q *Queries, deeds []Deed) error {
 		}
 	}
 	return nil
+}
+
+// writeKept stores with an action what it takes to undo it.
+func writeKept(ctx context.Context, q *Queries, action int64, kept *account.Kept) error {
+	if kept == nil {
+		return nil
+	}
+	exact := *kept
+	for _, term := range []*account.Term{&exact.Before, &exact.After} {
+		// The instants are compared with those of the subscriber's row, which has whole microseconds.
+		for _, t := range []*time.Time{&term.ExpiresAt, &term.GraceUntil, &term.ClockStoppedAt, &term.NextPlanAt} {
+			*t = t.Truncate(time.Microsecond)
+		}
+	}
+	text, err := json.Marshal(exact)
+	if err != nil {
+		return fmt.Errorf("write what action %d leaves: %w", action, err)
+	}
+	return q.KeepForUndo(ctx, KeepForUndoParams{ID: action, Kept: text})
 }
 
 // writeInvoices bills what was bought, and credits what was taken back.

@@ -12,3 +12,9 @@ func RouterAPIPasswordRow(id int64) string { return fmt.Sprintf("routers/%d/api_
 
 // RouterRadiusSecretRow is the identity of the secret that a router and Qserve share for RADIUS and CoA.
 func RouterRadiusSecretRow(id int64) string { return fmt.Sprintf("routers/%d/radius_secret", id) }
+
+// SecondFactorRow is the identity of the secret of a person's second factor.
+func SecondFactorRow(id int64) string { return fmt.Sprintf("staff/%d/second_factor", id) }
+
+// AnswerRow is the identity of a stored answer of the staff API, which may show a password that was made.
+func AnswerRow(token int64, key string) string { return fmt.Sprintf("api_answers/%d/%s", token, key) }

@@ -24,6 +24,27 @@ func (q *Queries) ResealAPIPassword(ctx context.Context, arg ResealAPIPasswordPa
 	return err
 }
 
+const resealAnswer = `-- name: ResealAnswer :exec
+update api_answers set sealed = $1 where token_id = $2 and key = $3 and sealed = $4
+`
+
+type ResealAnswerParams struct {
+	Sealed  []byte
+	TokenID int64
+	Key     string
+	Old     []byte
+}
+
+func (q *Queries) ResealAnswer(ctx context.Context, arg ResealAnswerParams) error {
+	_, err := q.db.Exec(ctx, resealAnswer,
+		arg.Sealed,
+		arg.TokenID,
+		arg.Key,
+		arg.Old,
+	)
+	return err
+}
+
 const resealPassword = `-- name: ResealPassword :exec
 update subscribers set password_sealed = $1 where id = $2 and password_sealed = $3
 `
@@ -51,6 +72,21 @@ type ResealRadiusSecretParams struct {
 
 func (q *Queries) ResealRadiusSecret(ctx context.Context, arg ResealRadiusSecretParams) error {
 	_, err := q.db.Exec(ctx, resealRadiusSecret, arg.Sealed, arg.ID, arg.Old)
+	return err
+}
+
+const resealSecondFactor = `-- name: ResealSecondFactor :exec
+update staff set totp_sealed = $1 where id = $2 and totp_sealed = $3
+`
+
+type ResealSecondFactorParams struct {
+	Sealed []byte
+	ID     int64
+	Old    []byte
+}
+
+func (q *Queries) ResealSecondFactor(ctx context.Context, arg ResealSecondFactorParams) error {
+	_, err := q.db.Exec(ctx, resealSecondFactor, arg.Sealed, arg.ID, arg.Old)
 	return err
 }
 
@@ -109,6 +145,44 @@ func (q *Queries) SealedAPIPasswords(ctx context.Context, arg SealedAPIPasswords
 	for rows.Next() {
 		var i SealedAPIPasswordsRow
 		if err := rows.Scan(&i.ID, &i.Sealed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sealedAnswers = `-- name: SealedAnswers :many
+select token_id, key, sealed from api_answers
+where (token_id, key) > ($1::bigint, $2::text) and sealed is not null
+order by token_id, key limit $3
+`
+
+type SealedAnswersParams struct {
+	AfterToken int64
+	AfterKey   string
+	Most       int32
+}
+
+type SealedAnswersRow struct {
+	TokenID int64
+	Key     string
+	Sealed  []byte
+}
+
+func (q *Queries) SealedAnswers(ctx context.Context, arg SealedAnswersParams) ([]SealedAnswersRow, error) {
+	rows, err := q.db.Query(ctx, sealedAnswers, arg.AfterToken, arg.AfterKey, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SealedAnswersRow
+	for rows.Next() {
+		var i SealedAnswersRow
+		if err := rows.Scan(&i.TokenID, &i.Key, &i.Sealed); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -180,6 +254,40 @@ func (q *Queries) SealedRadiusSecrets(ctx context.Context, arg SealedRadiusSecre
 	var items []SealedRadiusSecretsRow
 	for rows.Next() {
 		var i SealedRadiusSecretsRow
+		if err := rows.Scan(&i.ID, &i.Sealed); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const sealedSecondFactors = `-- name: SealedSecondFactors :many
+select id, totp_sealed as sealed from staff where id > $1 and totp_sealed is not null order by id limit $2
+`
+
+type SealedSecondFactorsParams struct {
+	After int64
+	Most  int32
+}
+
+type SealedSecondFactorsRow struct {
+	ID     int64
+	Sealed []byte
+}
+
+func (q *Queries) SealedSecondFactors(ctx context.Context, arg SealedSecondFactorsParams) ([]SealedSecondFactorsRow, error) {
+	rows, err := q.db.Query(ctx, sealedSecondFactors, arg.After, arg.Most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SealedSecondFactorsRow
+	for rows.Next() {
+		var i SealedSecondFactorsRow
 		if err := rows.Scan(&i.ID, &i.Sealed); err != nil {
 			return nil, err
 		}

@@ -82,6 +82,7 @@ const gardenInUse = `-- name: GardenInUse :one
 select exists (select 1 from plans where on_expiry = 'garden')
 `
 
+// Whether customers may come to be in the garden; those on a plan that is sold no more too.
 func (q *Queries) GardenInUse(ctx context.Context) (bool, error) {
 	row := q.db.QueryRow(ctx, gardenInUse)
 	var exists bool

@@ -322,15 +322,16 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 const lockDueAccounts = `-- name: LockDueAccounts :many
 select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
-where s.due_at <= $1::timestamptz and s.id <> $2
-order by s.due_at limit $3
+where s.due_at <= $1::timestamptz and s.router_id = $2 and s.id <> $3
+order by s.due_at limit $4
 for update of s skip locked
 `
 
 type LockDueAccountsParams struct {
-	Now    time.Time
-	Beside int64
-	Most   int32
+	Now      time.Time
+	RouterID int64
+	Beside   int64
+	Most     int32
 }
 
 type LockDueAccountsRow struct {
@@ -338,9 +339,15 @@ type LockDueAccountsRow struct {
 	Plan       Plan
 }
 
-// Accounts whose due time has come, to be handled together with one. One that somebody holds is skipped.
+// Accounts of a router whose due time has come, to be handled together with one: the router then gets them in one turn. One
+// that somebody holds is skipped.
 func (q *Queries) LockDueAccounts(ctx context.Context, arg LockDueAccountsParams) ([]LockDueAccountsRow, error) {
-	rows, err := q.db.Query(ctx, lockDueAccounts, arg.Now, arg.Beside, arg.Most)
+	rows, err := q.db.Query(ctx, lockDueAccounts,
+		arg.Now,
+		arg.RouterID,
+		arg.Beside,
+		arg.Most,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -467,9 +474,10 @@ func (q *Queries) SaveFacts(ctx context.Context, arg SaveFactsParams) error {
 
 const saveIdentity = `-- name: SaveIdentity :exec
 update subscribers set name = $1, phone = $2, email = $3, address = $4, router_id = $5,
-    username = $6, fixed_address = $7, credential_gen = $8, revision = $9,
-    password_sealed = coalesce($10::bytea, password_sealed)
-where id = $11
+    username = $6, fixed_address = $7, credential_gen = $8, pinned_note = $9,
+    revision = $10,
+    password_sealed = coalesce($11::bytea, password_sealed)
+where id = $12
 `
 
 type SaveIdentityParams struct {
@@ -481,6 +489,7 @@ type SaveIdentityParams struct {
 	Username       string
 	FixedAddress   *netip.Addr
 	CredentialGen  int64
+	PinnedNote     string
 	Revision       int64
 	PasswordSealed []byte
 	ID             int64
@@ -497,6 +506,7 @@ func (q *Queries) SaveIdentity(ctx context.Context, arg SaveIdentityParams) erro
 		arg.Username,
 		arg.FixedAddress,
 		arg.CredentialGen,
+		arg.PinnedNote,
 		arg.Revision,
 		arg.PasswordSealed,
 		arg.ID,

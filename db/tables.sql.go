@@ -162,12 +162,15 @@ type Payment struct {
 	PayerName      string
 	PayerPhone     string
 	PayerPhoneHash string
+	PayerKey       *string
 	SubscriberID   *int64
 	Unallocated    string
 	Allocation     int32
 	EnteredBy      string
 	ReversedAt     *time.Time
 	ReversalReason string
+	SplitAt        *time.Time
+	SplitOf        *int64
 	CreatedAt      time.Time
 }
 

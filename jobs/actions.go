@@ -20,7 +20,7 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 	if err != nil {
 		return fmt.Errorf("look up action %d: %w", action, err)
 	}
-	var saved []db.Saved
+	var done []settled
 	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		locked, err := db.LockAccountFacts(ctx, q, subscriber)
 		if err != nil {
@@ -30,7 +30,7 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 		if err != nil {
 			return fmt.Errorf("read the actions of subscriber %d: %w", subscriber, err)
 		}
-		if saved, err = w.applyInOrder(ctx, tx, locked, waiting); err != nil {
+		if done, err = w.applyInOrder(ctx, tx, locked, waiting); err != nil {
 			return err
 		}
 		w.Checkpoint("action: before commit")
@@ -43,13 +43,38 @@ func (w *Worker) applyActions(ctx context.Context, action int64) error {
 		return err
 	}
 	w.Checkpoint("action: committed")
+	var saved []db.Saved
+	for _, d := range done {
+		if d.refused {
+			w.metrics.end(d.kind, "refused")
+			w.Log.Info("action refused", "action", d.ActionID, "kind", d.kind, "subscriber", d.SubscriberID)
+			continue
+		}
+		w.applied(d.kind, d.Saved)
+		saved = append(saved, d.Saved)
+	}
 	w.ringFor(ctx, saved)
 	return nil
 }
 
+// settled is an action that was applied or refused.
+type settled struct {
+	db.Saved
+	kind    string
+	refused bool
+}
+
+// applied counts and logs an applied action, once that is certain. What no router has to hold is at its end.
+func (w *Worker) applied(kind string, s db.Saved) {
+	if len(s.Routers) == 0 {
+		w.metrics.end(kind, "confirmed")
+	}
+	w.Log.Info("action applied", "action", s.ActionID, "kind", kind, "subscriber", s.SubscriberID, "router_ids", s.Routers)
+}
+
 // applyInOrder applies actions of one account, each to what the one before it left, and stores each before the next is
 // read: it may ask for what that one has changed.
-func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Account, waiting []db.Action) (saved []db.Saved, err error) {
+func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Account, waiting []db.Action) (done []settled, err error) {
 	q := db.New(tx)
 	for _, row := range waiting {
 		deed, err := w.applyAction(ctx, q, row, facts)
@@ -57,6 +82,7 @@ func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Acco
 			if err := q.ActionRefused(ctx, db.ActionRefusedParams{ID: row.ID, Refusal: refused.Reason}); err != nil {
 				return nil, fmt.Errorf("refuse action %d: %w", row.ID, err)
 			}
+			done = append(done, settled{db.Saved{ActionID: row.ID, SubscriberID: facts.ID}, row.Kind, true})
 			continue
 		}
 		if err != nil {
@@ -64,16 +90,16 @@ func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Acco
 		}
 		if deed.Change.Deleted {
 			s, err := db.Forget(ctx, tx, deed, w.Clock.Now(), w.Zone)
-			return append(saved, s), err
+			return append(done, settled{s, row.Kind, false}), err
 		}
 		s, err := db.SaveChange(ctx, tx, deed, w.Clock.Now())
 		if err != nil {
 			return nil, err
 		}
 		facts = deed.Change.Account
-		saved = append(saved, s)
+		done = append(done, settled{s, row.Kind, false})
 	}
-	return saved, nil
+	return done, nil
 }
 
 func (w *Worker) applyAction(ctx context.Context, q *db.Queries, row db.Action, facts account.Account) (db.Deed, error) {

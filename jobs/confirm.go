@@ -71,10 +71,18 @@ func (w *Worker) store(ctx context.Context, row db.Router, o outcome) (left *db.
 	}
 	for i, result := range o.results {
 		if result != nil {
-			w.Log.Warn("router does not confirm", "router", row.Name, "provision", o.batch[i].ID, "error", result)
+			w.Log.Warn("router does not confirm", "router", row.Name, "provision", o.batch[i].ID, "subscriber", ownerOf(o.batch[i]), "error", result)
 		}
 	}
 	return confirmed.Left, nil
+}
+
+// ownerOf is whose a provision is; 0 when it is to leave the router for good.
+func ownerOf(p db.UnconfirmedProvisionsRow) int64 {
+	if p.SubscriberID == nil {
+		return 0
+	}
+	return *p.SubscriberID
 }
 
 func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o outcome, now time.Time) error {

@@ -22,6 +22,7 @@ type claim struct {
 	subscriber  int64
 	unallocated string
 	payment     int64 // 0: it was booked before
+	saved       db.Saved
 }
 
 func (c claim) command() account.Pay {
@@ -43,7 +44,8 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, claims []claim, then fun
 		return nil, err
 	}
 	var deeds []db.Deed
-	for _, c := range claims {
+	var credited []int
+	for i, c := range claims {
 		if c.payment == 0 || c.unallocated != "" {
 			continue
 		}
@@ -52,6 +54,7 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, claims []claim, then fun
 			return nil, fmt.Errorf("apply the payment of delivery %d: %w", c.delivery.ID, err)
 		}
 		accounts[c.subscriber] = change.Account
+		credited = append(credited, i)
 		deeds = append(deeds, db.Deed{
 			Change: change, Kind: "payment", Actor: c.delivery.SourceName, AcceptedAt: c.delivery.ReceivedAt, PaymentID: c.payment,
 		})
@@ -59,7 +62,11 @@ func (w *Worker) credit(ctx context.Context, tx pgx.Tx, claims []claim, then fun
 	if len(deeds) == 0 {
 		return nil, then(q)
 	}
-	return db.SaveChanges(ctx, tx, deeds, now, then)
+	saved, err := db.SaveChanges(ctx, tx, deeds, now, then)
+	for i := range saved {
+		claims[credited[i]].saved = saved[i]
+	}
+	return saved, err
 }
 
 // allocate finds whose each payment is and locks their accounts.
@@ -106,12 +113,17 @@ func (w *Worker) tell(c claim) {
 	switch {
 	case c.payment == 0:
 		w.metrics.payment("repeated")
+		w.Log.Info("payment was told before", "delivery", c.delivery.ID, "source", c.delivery.SourceName)
 	case c.unallocated != "":
 		w.metrics.payment("unallocated")
 		w.Log.Info("payment is unallocated", "delivery", c.delivery.ID, "source", c.delivery.SourceName, "payment", c.payment)
 	default:
 		w.metrics.payment("credited")
-		w.Log.Info("payment credited", "delivery", c.delivery.ID, "source", c.delivery.SourceName, "subscriber", c.subscriber)
+		if len(c.saved.Routers) == 0 {
+			w.metrics.end("payment", "confirmed")
+		}
+		w.Log.Info("payment credited", "delivery", c.delivery.ID, "source", c.delivery.SourceName, "payment", c.payment,
+			"action", c.saved.ActionID, "subscriber", c.subscriber, "router_ids", c.saved.Routers)
 	}
 }
 

@@ -42,6 +42,7 @@ func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (t
 	var saved []db.Saved
 	var claims []claim
 	var unusable error
+	var done db.FinishDeliveriesParams
 	w.Checkpoint("delivery: begin")
 	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		deliveries, err := w.lockDeliveries(ctx, q, id, most)
@@ -49,7 +50,6 @@ func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (t
 		if err != nil || took == 0 {
 			return err
 		}
-		var done db.FinishDeliveriesParams
 		for _, d := range deliveries {
 			notices, err := w.Parse(d.SourceKind, d.Call, d.Body, d.Merchant, d.Currency)
 			if err != nil && d.ID != id {
@@ -87,6 +87,11 @@ func (w *Worker) processDeliveries(ctx context.Context, id int64, most int32) (t
 		return took, err
 	}
 	w.Checkpoint("delivery: committed")
+	for i, state := range done.States {
+		if state != "processed" {
+			w.Log.Info("delivery told of no payment", "delivery", done.IDs[i], "state", state)
+		}
+	}
 	for _, c := range claims {
 		w.tell(c)
 		if c.delivery.ID != id {

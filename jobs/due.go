@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
+	"github.com/hibiken/asynq"
 	"github.com/jackc/pgx/v5"
 
 	"qserve/account"
@@ -22,9 +24,12 @@ const (
 	dueTogether = 48
 )
 
-// applyDue handles the due time of one account, at its instant. Others that are due are taken along; their tasks then
+// applyDue handles the due time of one account, at its instant. Others of its router are taken along; their tasks then
 // find nothing left to do.
 func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
+	if id, ok := asynq.GetTaskID(ctx); ok && w.dues.take(strings.TrimSuffix(id, more)) {
+		return nil
+	}
 	// At midnight most tasks find that another one took their account along, and need no transaction to see it.
 	due, err := db.New(w.Pool).DueAt(ctx, subscriber)
 	if errors.Is(err, pgx.ErrNoRows) || (err == nil && (due == nil || due.After(w.Clock.Now().Add(early)))) {
@@ -42,6 +47,9 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 			return err
 		}
 		if dueAt.IsZero() {
+			for _, s := range saved {
+				w.applied("expire", s)
+			}
 			w.ringFor(ctx, saved)
 			return nil
 		}
@@ -57,6 +65,7 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 
 // applyDueNow applies a due time that has come, or returns the one that has not.
 func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time.Time, saved []db.Saved, err error) {
+	var along []string
 	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		locked, err := db.LockAccountFacts(ctx, q, subscriber)
 		if err != nil {
@@ -70,12 +79,16 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 			notYet = locked.DueAt
 			return nil
 		}
-		due, err := db.LockDueFacts(ctx, q, now, subscriber, dueTogether-1)
+		due, err := db.LockDueFacts(ctx, q, now, locked.RouterID, subscriber, dueTogether-1)
 		if err != nil {
 			return err
 		}
 		if due == nil {
 			due = map[int64]account.Account{}
+		}
+		along = nil
+		for id, a := range due {
+			along = append(along, dueTaskID(id, a.DueAt))
 		}
 		due[subscriber] = locked
 		var deeds []db.Deed
@@ -90,8 +103,14 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 		w.Checkpoint("due: before commit")
 		return err
 	})
-	if err == nil && len(saved) > 0 {
+	if err != nil {
+		return notYet, nil, err
+	}
+	for _, id := range along {
+		w.dues.add(id)
+	}
+	if len(saved) > 0 {
 		w.Checkpoint("due: committed")
 	}
-	return notYet, saved, err
+	return notYet, saved, nil
 }

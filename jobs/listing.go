@@ -31,7 +31,11 @@ func (w *Worker) sweepListings(ctx context.Context, now time.Time) error {
 		return fmt.Errorf("sweep the lists of sessions: %w", err)
 	}
 	for _, id := range ids {
-		if _, err := w.Bell.ring(ctx, listTask(id)); err != nil {
+		added, err := w.Bell.ring(ctx, listTask(id))
+		if !added && err == nil {
+			_, err = w.Bell.revive(QueueRouters, listTaskID(id))
+		}
+		if err != nil {
 			return fmt.Errorf("ring for the sessions of router %d: %w", id, err)
 		}
 	}

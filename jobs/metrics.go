@@ -1,26 +1,23 @@
 package jobs
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"time"
 
-	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/prometheus/client_golang/prometheus"
-
-	"qserve/db"
 )
 
 type metrics struct {
 	tasks       *prometheus.CounterVec
 	taskSeconds *prometheus.HistogramVec
 	payments    *prometheus.CounterVec
+	ended       *prometheus.CounterVec
 	sweptRows   *prometheus.CounterVec
 	toConfirmed *prometheus.HistogramVec
 }
 
-func newMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) (*metrics, error) {
+func newMetrics(cfg Config) (*metrics, error) {
 	m := &metrics{
 		tasks: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "qserve_tasks_total", Help: "Asynq tasks that ended, by type and outcome (done, wait, retry, dead).",
@@ -32,6 +29,9 @@ func newMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) (*metrics, error)
 		payments: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "qserve_payments_total", Help: "Payments told by providers: credited, unallocated, or repeated.",
 		}, []string{"outcome"}),
+		ended: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "qserve_actions_ended_total", Help: "Commands, payments and expiries that came to their end, by kind and state (confirmed, refused).",
+		}, []string{"kind", "state"}),
 		sweptRows: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "qserve_sweep_rang_total", Help: "Rows that the sweep had to ring for because no task held them.",
 		}, []string{"list"}),
@@ -47,11 +47,16 @@ func newMetrics(reg prometheus.Registerer, pool *pgxpool.Pool) (*metrics, error)
 	for _, outcome := range []string{"credited", "unallocated", "repeated"} {
 		m.payments.WithLabelValues(outcome)
 	}
-	if reg == nil {
+	for _, kind := range []string{TypeDelivery, TypeDue, TypeConverge, TypeSessions} {
+		m.tasks.WithLabelValues(kind, "dead")
+	}
+	if cfg.Metrics == nil {
 		return m, nil
 	}
-	for _, c := range []prometheus.Collector{m.tasks, m.taskSeconds, m.payments, m.sweptRows, m.toConfirmed, waiting{pool}} {
-		if err := reg.Register(c); err != nil {
+	for _, c := range []prometheus.Collector{
+		m.tasks, m.taskSeconds, m.payments, m.ended, m.sweptRows, m.toConfirmed, waiting{cfg.Pool, cfg.Clock}, queues{cfg.Redis},
+	} {
+		if err := cfg.Metrics.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
@@ -85,48 +90,8 @@ func (m *metrics) swept(list string, rang bool) {
 
 func (m *metrics) confirmed(kind string, after time.Duration) {
 	m.toConfirmed.WithLabelValues(kind).Observe(after.Seconds())
+	m.end(kind, "confirmed")
 }
 
-// waiting reads the lists from the database at each scrape, so that every process tells the same truth.
-type waiting struct{ pool *pgxpool.Pool }
-
-var (
-	unconfirmedDesc = prometheus.NewDesc("qserve_unconfirmed_provisions",
-		"PPPoE users whose router has not confirmed what it should hold.", []string{"router"}, nil)
-	oldestDesc = prometheus.NewDesc("qserve_unconfirmed_oldest_seconds",
-		"Age of the oldest change that a router has not confirmed.", []string{"router"}, nil)
-	deliveriesDesc  = prometheus.NewDesc("qserve_waiting_deliveries", "Webhooks stored and not processed.", nil, nil)
-	unallocatedDesc = prometheus.NewDesc("qserve_unallocated_payments", "Payments that belong to no account yet.", nil, nil)
-)
-
-func (waiting) Describe(ch chan<- *prometheus.Desc) {
-	ch <- unconfirmedDesc
-	ch <- oldestDesc
-	ch <- deliveriesDesc
-	ch <- unallocatedDesc
-}
-
-func (w waiting) Collect(ch chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
-	defer cancel()
-	q := db.New(w.pool)
-	routers, err := q.CountUnconfirmed(ctx)
-	if err != nil {
-		ch <- prometheus.NewInvalidMetric(unconfirmedDesc, err)
-		return
-	}
-	for _, r := range routers {
-		ch <- prometheus.MustNewConstMetric(unconfirmedDesc, prometheus.GaugeValue, float64(r.Unconfirmed), r.Name)
-		ch <- prometheus.MustNewConstMetric(oldestDesc, prometheus.GaugeValue, r.OldestSeconds, r.Name)
-	}
-	for desc, count := range map[*prometheus.Desc]func(context.Context) (int64, error){
-		deliveriesDesc: q.CountWaitingDeliveries, unallocatedDesc: q.CountUnallocated,
-	} {
-		n, err := count(ctx)
-		if err != nil {
-			ch <- prometheus.NewInvalidMetric(desc, err)
-			continue
-		}
-		ch <- prometheus.MustNewConstMetric(desc, prometheus.GaugeValue, float64(n))
-	}
-}
+// end counts an action that came to its end, also one that no router had to confirm.
+func (m *metrics) end(kind, state string) { m.ended.WithLabelValues(kind, state).Inc() }

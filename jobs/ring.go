@@ -52,7 +52,13 @@ func (b *Bell) ring(ctx context.Context, t *asynq.Task) (bool, error) {
 // RingDelivery rings for stored deliveries. It never fails: what it could not ring for, the sweep finds.
 func (b *Bell) RingDelivery(ctx context.Context, ids ...int64) {
 	for _, id := range ids {
-		if _, err := b.ring(ctx, deliveryTask(id).first); err != nil {
+		p := deliveryTask(id)
+		added, err := b.ring(ctx, p.first)
+		if !added && err == nil {
+			// One that failed for good, and that a person has processed again.
+			_, err = b.revive(p.queue, p.taskID)
+		}
+		if err != nil {
 			b.log.Warn("redis does not take tasks; the sweep will find this work", "delivery", id, "error", err)
 			return
 		}
@@ -74,28 +80,65 @@ func (b *Bell) RingRouter(ctx context.Context, id int64) {
 		_, err = b.ring(ctx, p.second)
 	}
 	if err != nil {
-		b.log.Warn("redis does not take tasks; the sweep will find this work", "router", id, "error", err)
+		b.log.Warn("redis does not take tasks; the sweep will find this work", "router_id", id, "error", err)
 	}
 }
 
 // ringAgain rings for work that should have been done by now. Where its task is running, the worker may have died: the
 // second place is taken, and the row's lock sorts out the case in which it has not. The same goes for a task in one of
-// the other states. queued is true when the task just waits its turn.
+// the other states. One that somebody has archived is brought back. queued is true when the task just waits its turn.
 func (b *Bell) ringAgain(ctx context.Context, p places, others ...asynq.TaskState) (added, queued bool, err error) {
 	if added, err = b.ring(ctx, p.first); added || err != nil {
 		return added, false, err
 	}
-	held, err := asynq.NewInspectorFromRedisClient(b.redis).GetTaskInfo(p.queue, p.taskID)
+	held, err := b.state(p.queue, p.taskID)
 	switch {
-	case errors.Is(err, asynq.ErrTaskNotFound), errors.Is(err, asynq.ErrQueueNotFound):
-		return false, false, nil // it has just ended
 	case err != nil:
 		return false, false, err
-	case held.State == asynq.TaskStateActive, slices.Contains(others, held.State):
-		added, err = b.ring(ctx, p.second)
+	case held == asynq.TaskStateArchived:
+		added, err = b.revive(p.queue, p.taskID)
+		return added, false, err
+	case held == asynq.TaskStateActive, slices.Contains(others, held):
+		if added, err = b.ring(ctx, p.second); !added && err == nil {
+			added, err = b.revive(p.queue, p.taskID+more)
+		}
 		return added, false, err
 	}
-	return false, held.State == asynq.TaskStatePending, nil
+	return false, held == asynq.TaskStatePending, nil
+}
+
+// state is the state of a task; 0: it has just ended.
+func (b *Bell) state(queue, taskID string) (asynq.TaskState, error) {
+	held, err := asynq.NewInspectorFromRedisClient(b.redis).GetTaskInfo(queue, taskID)
+	if gone(err) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return held.State, nil
+}
+
+// revive brings back a task that was archived, in the dashboard or for an error of its own: no other can have its place
+// while it lies there. It reports whether there was one.
+func (b *Bell) revive(queue, taskID string) (bool, error) {
+	held, err := b.state(queue, taskID)
+	if err != nil || held != asynq.TaskStateArchived {
+		return false, err
+	}
+	err = asynq.NewInspectorFromRedisClient(b.redis).RunTask(queue, taskID)
+	if err == nil {
+		return true, nil
+	}
+	// Another worker may have been faster.
+	if held, stateErr := b.state(queue, taskID); stateErr == nil && held != asynq.TaskStateArchived {
+		return false, nil
+	}
+	return false, err
+}
+
+func gone(err error) bool {
+	return errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound)
 }
 
 // RingDue gives a due time that is near a task of its own, which fires at its second. A far one stays in PostgreSQL
@@ -112,7 +155,7 @@ func (b *Bell) RingDue(ctx context.Context, subscriber int64, at, now time.Time)
 // hurry makes a router's task that waits for its next attempt run now.
 func (b *Bell) hurry(router int64) error {
 	err := asynq.NewInspectorFromRedisClient(b.redis).RunTask(QueueRouters, routerTaskID(router))
-	if errors.Is(err, asynq.ErrTaskNotFound) || errors.Is(err, asynq.ErrQueueNotFound) {
+	if gone(err) {
 		return nil
 	}
 	return err

@@ -172,7 +172,7 @@ func TestBellOfADeadRedis_KeepsNobodyWaitingAndSaysSo(t *testing.T) {
 		bell.RingRouter(ctx, 27)
 		bell.RingDue(ctx, 37, noon, noon)
 		text := log.String()
-		for _, id := range []string{"delivery=7", "action=17", "router=27", "subscriber=37"} {
+		for _, id := range []string{"delivery=7", "action=17", "router_id=27", "subscriber=37"} {
 			if !strings.Contains(text, id) {
 				t.Errorf("%s: nothing is said of %s:\n%s", name, id, text)
 			}

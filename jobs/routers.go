@@ -161,7 +161,7 @@ func (w *Worker) holdLease(ctx context.Context, id int64) (held context.Context,
 				return
 			}
 			if err != nil {
-				w.Log.Warn("lost the lease of a router", "router", id, "error", err)
+				w.Log.Warn("lost the lease of a router", "router_id", id, "error", err)
 				cancel()
 				return
 			}

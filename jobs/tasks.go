@@ -67,11 +67,14 @@ type places struct {
 	first, second *asynq.Task
 }
 
+// more ends the id of a task in the second place.
+const more = ":more"
+
 func twoPlaces(kind, queue, taskID string, id int64, timeout time.Duration, opts ...asynq.Option) places {
 	return places{
 		queue: queue, taskID: taskID,
 		first:  task(kind, queue, taskID, id, timeout, opts...),
-		second: task(kind, queue, taskID+":more", id, timeout, opts...),
+		second: task(kind, queue, taskID+more, id, timeout, opts...),
 	}
 }
 
@@ -86,9 +89,11 @@ func actionTask(id int64, kind string) places {
 // dueTask fires at the whole second that at falls in or the next one, because Asynq keeps whole seconds; the handler
 // looks at the clock again.
 func dueTask(subscriber int64, at time.Time) places {
-	whole := at.Truncate(time.Second)
-	id := fmt.Sprintf("due:%d:%d", subscriber, whole.Unix())
-	return twoPlaces(TypeDue, QueueActions, id, subscriber, accountTimeout, asynq.ProcessAt(whole))
+	return twoPlaces(TypeDue, QueueActions, dueTaskID(subscriber, at), subscriber, accountTimeout, asynq.ProcessAt(at.Truncate(time.Second)))
+}
+
+func dueTaskID(subscriber int64, at time.Time) string {
+	return fmt.Sprintf("due:%d:%d", subscriber, at.Truncate(time.Second).Unix())
 }
 
 func convergeTask(id int64) places {
@@ -97,8 +102,10 @@ func convergeTask(id int64) places {
 
 // listTask has one place: the next round of the sweep asks again anyway.
 func listTask(id int64) *asynq.Task {
-	return task(TypeSessions, QueueRouters, "sessions:"+strconv.FormatInt(id, 10), id, accountTimeout)
+	return task(TypeSessions, QueueRouters, listTaskID(id), id, accountTimeout)
 }
+
+func listTaskID(id int64) string { return "sessions:" + strconv.FormatInt(id, 10) }
 
 func routerTaskID(id int64) string { return "router:" + strconv.FormatInt(id, 10) }
 

@@ -51,7 +51,8 @@ type Config struct {
 type Worker struct {
 	Config
 	lanes   lanes
-	done    takenAlong
+	done    takenAlong[int64]  // deliveries
+	dues    takenAlong[string] // the ids of their tasks
 	metrics *metrics
 	// garden says that customers may be in the garden; the sweep keeps it.
 	garden atomic.Bool
@@ -74,7 +75,7 @@ func New(cfg Config) (*Worker, error) {
 	if cfg.Checkpoint == nil {
 		cfg.Checkpoint = func(string) {}
 	}
-	m, err := newMetrics(cfg.Metrics, cfg.Pool)
+	m, err := newMetrics(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +101,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	group.Go(func() error { return accounts(ctx) })
 	group.Go(func() error { return routers(ctx) })
 	group.Go(func() error { return w.sweepUntil(ctx) })
+	group.Go(func() error { return w.keepHouse(ctx) })
 	return group.Wait()
 }
 
@@ -158,8 +160,21 @@ func (w *Worker) handle(mux *asynq.ServeMux, kind string, fn func(ctx context.Co
 		}
 		var wait later
 		if err != nil && (!errors.As(err, &wait) || wait.counts) {
-			w.Log.Warn("task failed", "task", t.Type(), "id", id, "error", err)
+			w.Log.Warn("task failed", "task", t.Type(), named(t.Type()), id, "error", err)
 		}
 		return forAsynq(err)
 	})
+}
+
+// named is what the id of a task is called in log lines, where one id is looked for from intake to confirmation.
+func named(kind string) string {
+	switch kind {
+	case TypeDelivery:
+		return "delivery"
+	case TypeDue:
+		return "subscriber"
+	case TypeConverge, TypeSessions:
+		return "router_id"
+	}
+	return "action"
 }

@@ -160,7 +160,7 @@ func TestOutcomes_AreCountedByKind(t *testing.T) {
 	for name, want := range map[string]float64{
 		"qserve_tasks_total outcome=done type=x": 1, "qserve_tasks_total outcome=retry type=x": 2,
 		"qserve_tasks_total outcome=dead type=x": 1, "qserve_tasks_total outcome=wait type=x": 1,
-		"qserve_task_seconds type=x": 5, "qserve_sweep_rang_total list=actions": 1, "qserve_confirmed_seconds kind=payment": 1,
+		"qserve_task_seconds type=x": 5, "qserve_actions_ended_total kind=payment state=confirmed": 1, "qserve_sweep_rang_total list=actions": 1, "qserve_confirmed_seconds kind=payment": 1,
 	} {
 		if got[name] != want {
 			t.Errorf("%s is %v, want %v", name, got[name], want)
@@ -174,16 +174,27 @@ func TestWaitingWork_IsReadFromTheDatabaseAtEachScrape(t *testing.T) {
 	// waits is what is read from the database; the counters beside it are the worker's own.
 	waits := func() map[string]float64 {
 		all := o.measured()
-		maps.DeleteFunc(all, func(name string, _ float64) bool { return strings.Contains(name, "_total") })
+		maps.DeleteFunc(all, func(name string, _ float64) bool {
+			return strings.Contains(name, "_total") || strings.Contains(name, "_queue_")
+		})
 		return all
 	}
-	none := waits()
-	if diff := cmp.Diff(map[string]float64{"qserve_waiting_deliveries": 0, "qserve_unallocated_payments": 0}, none); diff != "" {
+	idle := map[string]float64{
+		"qserve_waiting_deliveries": 0, "qserve_unallocated_payments": 0, "qserve_router_breaker router=Kilimani": 0,
+		"qserve_waiting_oldest_seconds list=deliveries": 0, "qserve_waiting_oldest_seconds list=actions": 0, "qserve_waiting_oldest_seconds list=dues": 0,
+	}
+	if diff := cmp.Diff(idle, waits()); diff != "" {
 		t.Errorf("of an idle system (-want +got):\n%s", diff)
 	}
-	o.delivery("k", noon)
+	o.delivery("k", noon.Add(-2*time.Minute))
 	o.delivery("l", noon)
-	o.provision(o.router, time.Now().Add(-time.Hour))
+	o.action("suspend", "{}", noon.Add(-3*time.Minute))
+	applied := o.action("extend", "{}", noon)
+	o.exec("update actions set state = 'applied', applied_at = $2 where id = $1", applied, noon)
+	unconfirmedOne := o.provision(o.router, time.Now().Add(-time.Hour))
+	o.exec("insert into action_provisions (action_id, provision_id, gen) values ($1, $2, 1)", applied, unconfirmedOne)
+	o.exec("update subscribers set due_at = $1", noon.Add(-time.Minute))
+	o.exec("update routers set failures = 1, next_try_at = $1, last_contact_at = $2", noon.Add(time.Minute), noon.Add(-time.Hour))
 	o.exec(`insert into payments (provider, merchant, transaction_id, amount_minor, currency, occurred_at, received_at, unallocated)
 		values ('mpesa', '1', 'A', 5, 'KES', now(), now(), 'no such account')`)
 	got := waits()
@@ -193,11 +204,18 @@ func TestWaitingWork_IsReadFromTheDatabaseAtEachScrape(t *testing.T) {
 	delete(got, "qserve_unconfirmed_oldest_seconds router=Kilimani")
 	if diff := cmp.Diff(map[string]float64{
 		"qserve_waiting_deliveries": 2, "qserve_unallocated_payments": 1, "qserve_unconfirmed_provisions router=Kilimani": 1,
+		"qserve_router_breaker router=Kilimani": 1, "qserve_router_last_contact_seconds router=Kilimani": 3600,
+		"qserve_source_last_webhook_seconds source=M-Pesa": 0, "qserve_actions kind=suspend state=accepted": 1, "qserve_actions kind=extend state=applied": 1,
+		"qserve_waiting_oldest_seconds list=deliveries": 120, "qserve_waiting_oldest_seconds list=actions": 180, "qserve_waiting_oldest_seconds list=dues": 60,
 	}, got); diff != "" {
 		t.Errorf("waiting (-want +got):\n%s", diff)
 	}
+	o.exec("update routers set next_try_at = $1", noon)
+	if got := waits()["qserve_router_breaker router=Kilimani"]; got != 0 {
+		t.Errorf("a router that may be tried is counted as %v", got)
+	}
 	reg := prometheus.NewRegistry()
-	if err := reg.Register(waiting{closed(t)}); err != nil {
+	if err := reg.Register(waiting{closed(t), o.clock}); err != nil {
 		t.Fatal(err)
 	}
 	if families, err := reg.Gather(); err == nil {

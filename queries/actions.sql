@@ -34,6 +34,18 @@ select subscriber_id::bigint as subscriber_id from actions where id = @id and st
 update actions set state = 'applied', applied_at = @now::timestamptz, arguments = arguments - 'password_sealed'
 where id = any(@ids::bigint[]) and state = 'accepted';
 
+-- name: KeepForUndo :exec
+-- What it takes to take an applied action back.
+update actions set arguments = jsonb_set(arguments, '{kept}', @kept::jsonb) where id = @id;
+
+-- name: UndoneAction :one
+-- An action with whether it was taken back, and what was the first to move the paid time of the account since.
+select sqlc.embed(a), exists (select 1 from actions u where u.subscriber_id = a.subscriber_id and u.id > a.id and u.kind = 'undo'
+        and u.arguments ->> 'action' = a.id::text and (u.state in ('applied', 'confirmed') or @waiting::boolean and u.state = 'accepted')) as undone,
+    coalesce((select v.summary from activity v where v.subscriber_id = a.subscriber_id and v.action_id <> a.id and v.after ?| array['expires_at', 'plan', 'next_plan', 'grace_until']
+        and v.id > (select max(o.id) from activity o where o.action_id = a.id) order by v.id limit 1), '')::text as since
+from actions a where a.id = @id;
+
 -- name: ConfirmAtOnce :exec
 -- Actions that changed nothing on a router are confirmed as soon as they are applied.
 update actions set state = 'confirmed', confirmed_at = @now::timestamptz where id = any(@ids::bigint[]) and state = 'applied';

@@ -4,9 +4,25 @@
 -- name: AllowForgetting :exec
 select set_config('qserve.forgetting', @subscriber_id::text, true);
 
+-- name: ForgetPayers :exec
+-- What was split told of the account too, and is kept for its other parts: without a person. Before anything else of its
+-- payments is removed, so that of two deletions at once the second sees what the first has left.
+with recursive w as (
+    select p.split_of as id from payments p where p.subscriber_id = @subscriber_id::bigint and p.split_of is not null
+    union select p.split_of from w join payments p on p.id = w.id where p.split_of is not null
+), locked as (
+    select p.id from payments p where p.id in (select w.id from w) order by p.id for update
+)
+update payments p set reference = '', payer_name = '', payer_phone = '', payer_phone_hash = '' from locked where p.id = locked.id;
+
 -- name: SpendMoneyKeys :exec
+-- The keys that a provider can tell: of payments, and of those that they are parts of.
+with recursive w as (
+    select p.id, p.split_of from payments p where p.subscriber_id = @subscriber_id::bigint
+    union select p.id, p.split_of from w join payments p on p.id = w.split_of
+)
 insert into spent_money_keys (hash)
-select distinct money_key(p.provider, p.merchant, p.transaction_id) from payments p where p.subscriber_id = @subscriber_id::bigint
+select distinct money_key(p.provider, p.merchant, p.transaction_id) from w join payments p on p.id = w.id where p.split_of is null
 on conflict do nothing;
 
 -- name: KeepMonthlyTotals :exec
@@ -39,8 +55,9 @@ update actions set arguments = '{}' where id = @id;
 
 -- name: ForgetBodies :exec
 -- The webhooks that told the payments, and those that repeated them. A body that tells other payments too is emptied.
-with p as (
-    select delivery_id, transaction_id from payments where subscriber_id = @subscriber_id::bigint
+with recursive p as (
+    select delivery_id, transaction_id, split_of from payments where subscriber_id = @subscriber_id::bigint
+    union select w.delivery_id, w.transaction_id, w.split_of from p join payments w on w.id = p.split_of
 )
 update deliveries d set body = '', last_error = '', repeats = ''
 where d.id in (select p.delivery_id from p
@@ -56,7 +73,14 @@ with others as (
 )
 delete from payments p where p.subscriber_id = @subscriber_id::bigint
   and not exists (select 1 from ledger_entries l where l.payment_id = p.id and l.kind = 'payment' and l.subscriber_id <> @subscriber_id::bigint)
-returning p.delivery_id;
+returning p.delivery_id, p.split_of;
+
+-- name: ForgetSplit :many
+-- What was split goes with the last of its parts, unless it was an account's before: then it is in that ledger.
+delete from payments p where p.id = any(@ids::bigint[]) and p.split_at is not null
+  and not exists (select 1 from payments r where r.split_of = p.id)
+  and not exists (select 1 from ledger_entries l where l.payment_id = p.id)
+returning p.delivery_id, p.split_of;
 
 -- name: ForgetDeliveries :exec
 delete from deliveries d where d.id = any(@ids::bigint[]) and d.body = ''

@@ -23,15 +23,18 @@ where p.subscriber_id = @subscriber_id::bigint and p.id < @before::bigint
 order by p.id desc limit @most;
 
 -- name: AllPayments :many
--- Over all accounts; by receipt number, or by the reference as the payer typed it, without its punctuation.
+-- Over all accounts; by receipt number, which is that of the parts too, or by the reference as the payer typed it, without its punctuation.
 select sqlc.embed(p), coalesce(s.account, '')::text as account
 from payments p left join subscribers s on s.id = p.subscriber_id
 where p.id < @before::bigint
   and (@status::text = ''
-      or @status::text = 'unallocated' and p.subscriber_id is null and p.reversed_at is null
+      or @status::text = 'unallocated' and p.subscriber_id is null and p.reversed_at is null and p.split_at is null
       or @status::text = 'credited' and p.subscriber_id is not null and p.reversed_at is null
-      or @status::text = 'reversed' and p.reversed_at is not null)
+      or @status::text = 'reversed' and p.reversed_at is not null
+      or @status::text = 'split' and p.split_at is not null)
   and (cardinality(@receipts::text[]) = 0 or p.transaction_id = any(@receipts::text[])
+      or p.split_of is not null and p.split_of = any(array(select w.id from payments w
+          where w.transaction_id = any(@receipts::text[]) and w.split_at is not null))
       or upper(regexp_replace(p.reference, '[^A-Za-z0-9]', '', 'g') collate "C") = @reference_key::text and p.reference <> '' and @reference_key::text <> '')
 order by p.id desc limit @most;
 

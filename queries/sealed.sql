@@ -32,3 +32,17 @@ select id, sealed from source_secrets where id > @after order by id limit @most;
 
 -- name: ResealSecret :exec
 update source_secrets set sealed = @sealed where id = @id and sealed = @old;
+
+-- name: SealedSecondFactors :many
+select id, totp_sealed as sealed from staff where id > @after and totp_sealed is not null order by id limit @most;
+
+-- name: ResealSecondFactor :exec
+update staff set totp_sealed = @sealed where id = @id and totp_sealed = @old;
+
+-- name: SealedAnswers :many
+select token_id, key, sealed from api_answers
+where (token_id, key) > (@after_token::bigint, @after_key::text) and sealed is not null
+order by token_id, key limit @most;
+
+-- name: ResealAnswer :exec
+update api_answers set sealed = @sealed where token_id = @token_id and key = @key and sealed = @old;

@@ -88,4 +88,5 @@ update routers set sessions_at = @at::timestamptz where id = @id;
 select * from routers where id = @id;
 
 -- name: GardenInUse :one
+-- Whether customers may come to be in the garden; those on a plan that is sold no more too.
 select exists (select 1 from plans where on_expiry = 'garden');

@@ -50,7 +50,8 @@ where s.id = f.id;
 -- name: SaveIdentity :exec
 -- What staff edit. An empty password stays as it is.
 update subscribers set name = @name, phone = @phone, email = @email, address = @address, router_id = @router_id,
-    username = @username, fixed_address = @fixed_address, credential_gen = @credential_gen, revision = @revision,
+    username = @username, fixed_address = @fixed_address, credential_gen = @credential_gen, pinned_note = @pinned_note,
+    revision = @revision,
     password_sealed = coalesce(@password_sealed::bytea, password_sealed)
 where id = @id;
 
@@ -64,10 +65,11 @@ select exists (select 1 from subscribers where router_id = @router_id and fixed_
 select due_at from subscribers where id = @id;
 
 -- name: LockDueAccounts :many
--- Accounts whose due time has come, to be handled together with one. One that somebody holds is skipped.
+-- Accounts of a router whose due time has come, to be handled together with one: the router then gets them in one turn. One
+-- that somebody holds is skipped.
 select sqlc.embed(s), sqlc.embed(p)
 from subscribers s join plans p on p.id = s.plan_id
-where s.due_at <= @now::timestamptz and s.id <> @beside
+where s.due_at <= @now::timestamptz and s.router_id = @router_id and s.id <> @beside
 order by s.due_at limit @most
 for update of s skip locked;
 

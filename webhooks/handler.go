@@ -142,7 +142,7 @@ func (in *Intake) take(ctx context.Context, p provider, c call, source Source, r
 	d := delivery{source: source.ID, key: p.Key(r), digest: digest[:], call: c.path, body: r.Body, receivedAt: r.ReceivedAt}
 	s := in.group.store(ctx, d)
 	if s.err == nil {
-		in.log.Debug("delivery taken in", "source", source.Name, "outcome", s.outcome, "delivery", s.id, "peer", r.Peer)
+		in.log.Info("delivery taken in", "source", source.Name, "outcome", s.outcome, "delivery", s.id, "peer", r.Peer)
 		return s.outcome, nil
 	}
 	if !c.spooled || in.spool == nil {

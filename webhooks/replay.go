@@ -40,7 +40,10 @@ func (in *Intake) replayOnce(ctx context.Context, aside map[string]bool) {
 			continue
 		}
 		if err == nil {
-			err = in.group.store(ctx, d).err
+			s := in.group.store(ctx, d)
+			if err = s.err; err == nil {
+				in.log.Info("spooled delivery taken in", "outcome", s.outcome, "delivery", s.id)
+			}
 			if err != nil && !spoiled(err) {
 				break // the database is still away
 			}

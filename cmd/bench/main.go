@@ -21,7 +21,7 @@ import (
 
 type flags struct {
 	Quick      bool     `help:"Small sizes: shows that everything works, not how fast it is."`
-	Only       []string `help:"Measure only these: intake, latency, sustained, dead, radius, search, sweep, expiries, suspend, coa." placeholder:"NAME,…"`
+	Only       []string `help:"Measure only these: intake, latency, sustained, dead, radius, search, sweep, expiries, suspend, coa, page." placeholder:"NAME,…"`
 	Write      bool     `help:"Put the table into PERFORMANCE.md of this folder."`
 	CPUProfile string   `name:"cpuprofile" help:"Write a CPU profile of what is measured, a file for each turn, into this folder." placeholder:"DIR"`
 }
@@ -43,6 +43,7 @@ var measurements = []measurement{
 	{"expiries", expiries},
 	{"suspend", suspend},
 	{"coa", roundTrips},
+	{"page", page},
 }
 
 func main() {

@@ -32,6 +32,7 @@ type commands struct {
 	Payment    paymentCommands   `cmd:"" help:"Payments of all accounts."`
 	Action     actionCommands    `cmd:"" help:"Commands that were given to accounts, and how far they are."`
 	Audit      auditCommand      `cmd:"" help:"Who did what, over all accounts and settings."`
+	Staff      staffCommands     `cmd:"" help:"People who sign in to the console."`
 	Token      tokenCommands     `cmd:"" help:"Tokens of the staff API."`
 	Keys       keysCommands      `cmd:"" help:"The key ring that seals secrets in the database."`
 	Settings   settingsCommand   `cmd:"" help:"List every QSERVE_* setting."`

@@ -17,7 +17,7 @@ type tokenCommands struct {
 
 type tokenMake struct {
 	Name      string    `arg:"" help:"Who uses it; history and audit log name it."`
-	Scopes    []string  `name:"scope" required:"" help:"What it may do: read, subscribers, payments, settings, audit; several with commas."`
+	Scopes    []string  `name:"scope" required:"" help:"What it may do: read, subscribers, payments, delete, settings, admin, audit, ops; several with commas."`
 	ExpiresAt time.Time `name:"expires-at" help:"When it ends, RFC 3339. Default: never."`
 	Rate      int       `name:"rate-per-second" help:"How many requests a second are answered. Default: 50."`
 }

@@ -26,7 +26,7 @@ type ActionPath struct {
 type actionOutput struct{ Body console.ActionView }
 
 func (s *server) actionRoutes() {
-	mayFollow := []console.Scope{console.ScopeRead, console.ScopeSubscribers, console.ScopePayments}
+	mayFollow := []console.Scope{console.ScopeRead, console.ScopeSubscribers, console.ScopePayments, console.ScopeDelete}
 	huma.Register(s.document, operation(tagActions, http.MethodGet, "/actions/{id}", "get-action", "Show how far a command has come",
 		"Accepted: it waits its turn. Applied: the account has changed, and routers are being told. Confirmed: every router concerned was seen to hold the "+
 			"result. Refused: nothing changed, and reason says why.", mayFollow...), s.getAction)

@@ -93,7 +93,7 @@ func (s *server) seal(ctx context.Context, c claim, given *answer) error {
 	if err != nil {
 		return fmt.Errorf("write the headers of an answer: %w", err)
 	}
-	sealed, err := s.Service.Keys.Seal(given.body.Bytes(), answerRow(c.token, c.key))
+	sealed, err := s.Service.Keys.Seal(given.body.Bytes(), db.AnswerRow(c.token, c.key))
 	if err != nil {
 		return err
 	}
@@ -107,7 +107,7 @@ func (s *server) seal(ctx context.Context, c claim, given *answer) error {
 }
 
 func (s *server) open(row db.APIAnswer) (*answer, error) {
-	body, err := s.Service.Keys.Open(row.Sealed, answerRow(row.TokenID, row.Key))
+	body, err := s.Service.Keys.Open(row.Sealed, db.AnswerRow(row.TokenID, row.Key))
 	if err != nil {
 		return nil, err
 	}
@@ -143,9 +143,6 @@ func (s *server) purgeAnswers(ctx context.Context, q *db.Queries, now time.Time)
 		s.log.Warn("old answers could not be dropped", "error", err)
 	}
 }
-
-// answerRow is the identity that an answer is sealed to: it may show a password that was made.
-func answerRow(token int64, key string) string { return fmt.Sprintf("api_answers/%d/%s", token, key) }
 
 // storable are the headers that belong to an answer, and not to its transport.
 var storable = []string{"Content-Type", "Location", "Etag"}

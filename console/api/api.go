@@ -64,13 +64,16 @@ func New(cfg Config) (http.Handler, error) {
 	s.subscriberRoutes()
 	s.commandRoutes()
 	s.historyRoutes()
+	s.timelineRoutes()
 	s.actionRoutes()
 	s.paymentRoutes()
 	s.planRoutes()
 	s.routerRoutes()
 	s.sourceRoutes()
+	s.deliveryRoutes()
 	s.auditRoutes()
 	s.tokenRoutes()
+	s.staffRoutes()
 	if err := serveDocument(router, finish(s.document.OpenAPI())); err != nil {
 		return nil, err
 	}

@@ -54,12 +54,15 @@ func TestTokenWithoutTheScope_IsToldWhichOneIsMissing(t *testing.T) {
 		{"GET", "/subscribers", "", "read"},
 		{"GET", "/subscribers/ACC-0042/activity", "", "read"},
 		{"GET", "/plans", "", "read"},
-		{"GET", "/sources", "", "settings"},
-		{"GET", "/tokens", "", "settings"},
+		{"GET", "/sources", "", "admin"},
+		{"GET", "/tokens", "", "admin"},
+		{"GET", "/staff", "", "admin"},
 		{"GET", "/audit", "", "audit"},
 		{"POST", "/subscribers/ACC-0042/notes", `{"text":"x"}`, "subscribers"},
 		{"POST", "/payments", `{"amount":"1","method":"cash"}`, "payments"},
 		{"POST", "/routers/Kilimani/check", "", "settings"},
+		{"PATCH", "/plans/Home%2010", `{"rate":"6M/12M"}`, "settings"},
+		{"DELETE", "/subscribers/ACC-0042?confirm=ACC-0042", "", "delete"},
 	} {
 		for scope, token := range tokens {
 			r := o.call(c.method, c.path, c.body, "Authorization", "bearer "+token)
@@ -112,7 +115,7 @@ func TestTokens_AreMadeListedAndRevokedOverTheAPI(t *testing.T) {
 	if at := o.blamed(r); at != "body.name" {
 		t.Errorf("a name that is taken is blamed on %s", at)
 	}
-	keeper := o.tokenWith(console.ScopeSettings)
+	keeper := o.tokenWith(console.ScopeAdmin)
 	r = o.want(http.StatusForbidden, o.call("POST", "/tokens", `{"name":"more","scopes":["audit"]}`, "Authorization", "Bearer "+keeper))
 	if !strings.Contains(r.body, "has no scope audit to give") {
 		t.Errorf("a token gave away more than it has: %s", r.body)

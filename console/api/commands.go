@@ -47,6 +47,9 @@ func (s *server) commandRoutes() {
 		"Now: the new rate reaches the live session where the router can do that. At renewal: recorded, shown in the profile, and cancellable until then.")
 	command[console.ExtendOrder](s, "/subscribers/{id}/extend", "extend-subscriber", "Extend the paid time",
 		"Gives whole days without money. Does not lift a suspension.")
+	command[console.UndoOrder](s, "/subscribers/{id}/undo", "undo-command", "Undo an extension or a note",
+		"Takes back what an action of the last minute did: the paid time is as it was before the extension, or the note is withdrawn and what it pinned goes. "+
+			"Refused with 409 when the minute is over, or something else has changed the paid time since.")
 	huma.Register(s.document, acceptedOnly(tagCommands, http.MethodDelete, "/subscribers/{id}/change-package", "cancel-package-change",
 		"Cancel the scheduled package change", "Refused with 409 when none is scheduled.", console.ScopeSubscribers), s.cancelChange)
 	huma.Register(s.document, acceptedOnly(tagCommands, http.MethodPost, "/subscribers/{id}/notes", "add-note", "Write a note",
@@ -57,7 +60,7 @@ func (s *server) commandRoutes() {
 	huma.Register(s.document, edit, s.editSubscriber)
 	huma.Register(s.document, acceptedOnly(tagSubscribers, http.MethodDelete, "/subscribers/{id}", "delete-subscriber", "Delete a subscriber",
 		"Removes the account and everything personal for good. Its credentials are taken off the router, also when that is away now.",
-		console.ScopeSubscribers), s.deleteSubscriber)
+		console.ScopeDelete), s.deleteSubscriber)
 }
 
 // acceptedOnly describes a command that has no preview.

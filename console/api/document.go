@@ -50,7 +50,7 @@ func description(version string) huma.Config {
 				{Name: tagPlans, Description: "What is sold."},
 				{Name: tagRouters, Description: "The MikroTik routers."},
 				{Name: tagSources, Description: "Where payments come from: the webhook addresses that are given to payment providers."},
-				{Name: tagAdmin, Description: "The audit log, and who may use this API."},
+				{Name: tagAdmin, Description: "The audit log, who may sign in to the console, and who may use this API."},
 			},
 			Components: &huma.Components{
 				Schemas: huma.NewMapRegistry("#/components/schemas/", schemaName),
@@ -58,7 +58,8 @@ func description(version string) huma.Config {
 					scheme: {
 						Type: "http", Scheme: "bearer",
 						Description: "A token from `qserve token make`. Its scopes: read (look at everything but the audit log), subscribers (add " +
-							"subscribers and give commands), payments (enter, allocate and reverse payments), settings (plans, routers, sources, tokens), audit.",
+							"subscribers and give commands), payments (enter, allocate, split and reverse payments), delete (delete a subscriber for " +
+							"good), settings (plans, routers), admin (payment sources, staff, tokens), audit, ops (queues, retry now).",
 					},
 				},
 			},

@@ -94,11 +94,13 @@ DELETE /subscribers/{id}/change-package
 POST /subscribers/{id}/suspend
 POST /subscribers/{id}/reconnect
 POST /subscribers/{id}/extend
+POST /subscribers/{id}/undo
 POST /subscribers/{id}/notes
 GET /subscribers/{id}/activity
 GET /subscribers/{id}/payments
 GET /subscribers/{id}/invoices
 GET /subscribers/{id}/ledger
+GET /subscribers/{id}/timeline
 GET /actions/{id}
 GET /actions/{id}/events
 GET /payments
@@ -108,6 +110,8 @@ GET /payments/{id}/receipt
 POST /payments/{id}/allocate
 POST /payments/{id}/unallocate
 POST /payments/{id}/reverse
+POST /payments/{id}/split
+GET /payments/{id}/suggestions
 GET /plans
 POST /plans
 GET /plans/{name}
@@ -129,7 +133,12 @@ POST /sources/{name}/rotate
 GET /audit
 GET /tokens
 POST /tokens
-DELETE /tokens/{name}`) {
+DELETE /tokens/{name}
+GET /staff
+POST /staff
+GET /staff/{login}
+PATCH /staff/{login}
+DELETE /staff/{login}`) {
 		if !slices.Contains(got, strings.TrimSpace(want)) {
 			t.Errorf("there is no %s", want)
 		}

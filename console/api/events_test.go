@@ -141,3 +141,37 @@ func TestStreamWhoseClientHasGone_IsGivenUp(t *testing.T) {
 	cancel()
 	o.http.Close() // returns when every request has ended
 }
+
+func TestStreams_AreBoundedAndOneThatIsTooManyIsToldToComeBack(t *testing.T) {
+	t.Parallel()
+	o := setup(t)
+	action, _ := o.events(t.Context(), o.token)
+	path := "/actions/" + id(action) + "/events"
+	const most = 500
+	open := make([]*http.Response, 0, most)
+	defer func() {
+		for _, answer := range open {
+			answer.Body.Close()
+		}
+	}()
+	for range most - 1 {
+		r, err := http.NewRequestWithContext(t.Context(), "GET", o.http.URL+api.Prefix+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer "+o.token)
+		answer, err := o.http.Client().Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if open = append(open, answer); answer.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d answers %d", len(open), answer.StatusCode)
+		}
+	}
+	full := o.want(http.StatusServiceUnavailable, o.call("GET", path, ""))
+	o.blamed(full)
+	if p := read[problem](t, full); full.header.Get("Retry-After") == "" || !strings.Contains(p.Detail, "ask for the action instead") {
+		t.Errorf("%v: %s", full.header, full.body)
+	}
+	o.want(http.StatusOK, o.call("GET", "/actions/"+id(action), ""))
+}

@@ -71,7 +71,7 @@ func setup(t *testing.T) *office {
 		Checker: checker{}, Registry: registry{},
 	})
 	o.serve(0)
-	o.token = o.tokenWith(console.ScopeRead, console.ScopeSubscribers, console.ScopePayments, console.ScopeSettings, console.ScopeAudit)
+	o.token = o.tokenWith(console.Scopes...)
 	o.furnish()
 	return o
 }
@@ -248,6 +248,7 @@ type silence struct{}
 func (silence) RingAction(context.Context, int64, string)            {}
 func (silence) RingRouter(context.Context, int64)                    {}
 func (silence) RingDue(context.Context, int64, time.Time, time.Time) {}
+func (silence) RingDelivery(context.Context, ...int64)               {}
 
 // checker finds a router in order.
 type checker struct{}

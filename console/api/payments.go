@@ -42,6 +42,14 @@ func (s *server) paymentRoutes() {
 		"It is applied at once, as if it had come in with the right account number.", console.ScopePayments), s.allocate)
 	huma.Register(s.document, acceptedOnly(tagPayments, http.MethodPost, "/payments/{id}/unallocate", "unallocate-payment", "Take a payment back from its account",
 		"The time that it bought is taken back too, and the payment waits to be allocated again.", console.ScopePayments), s.unallocate)
+	huma.Register(s.document, acceptedOnly(tagPayments, http.MethodPost, "/payments/{id}/split", "split-payment", "Split a payment",
+		"Makes several payments of one that is unallocated, and gives each at once to its account; one may stay unallocated. They add up to it, and it is "+
+			"counted no more: its status is split. Answers with the parts in their order, each with its action to follow.", console.ScopePayments), s.split)
+	suggest := operation(tagPayments, http.MethodGet, "/payments/{id}/suggestions", "suggest-accounts", "Suggest whose a payment is",
+		"For an unallocated payment: up to five accounts, the likeliest first, each with what speaks for it. Refused with 409 for any other.",
+		console.ScopeRead, console.ScopePayments)
+	suggest.Errors = append(suggest.Errors, http.StatusConflict)
+	huma.Register(s.document, suggest, s.suggest)
 	reverse := acceptedOnly(tagPayments, http.MethodPost, "/payments/{id}/reverse", "reverse-payment", "Reverse a payment",
 		"For good, because the provider took the money back or it was never paid. An account that had it loses what it bought: 202 with the action. "+
 			"A payment that was unallocated is reversed at once: 200.", console.ScopePayments)
@@ -53,7 +61,7 @@ func (s *server) paymentRoutes() {
 }
 
 type paymentsInput struct {
-	Status string `query:"status" enum:"unallocated,credited,reversed" example:"unallocated"`
+	Status string `query:"status" enum:"unallocated,credited,reversed,split" example:"unallocated"`
 	Q      string `query:"q" maxLength:"200" example:"SKL7X2M4QP" doc:"A receipt number, or the account as the payer typed it."`
 	Paged
 }
@@ -112,6 +120,30 @@ func (s *server) allocate(ctx context.Context, in *allocateInput) (*given, error
 		return nil, s.problem(ctx, err, inBody)
 	}
 	return &given{Location: follow(ctx, view.ID), Body: console.Given{ActionView: view}}, nil
+}
+
+type splitInput struct {
+	PaymentPath
+	Keyed
+	Body struct {
+		Parts []console.SplitPart `json:"parts" minItems:"2" maxItems:"20" nullable:"false" doc:"They add up to the payment."`
+	}
+}
+
+func (s *server) split(ctx context.Context, in *splitInput) (*page[console.EnteredPayment], error) {
+	parts, err := s.Service.Split(ctx, by(ctx), in.ID, in.Body.Parts)
+	if err != nil {
+		return nil, s.problem(ctx, err, inBody)
+	}
+	return whole(parts), nil
+}
+
+func (s *server) suggest(ctx context.Context, in *PaymentPath) (*page[console.Suggestion], error) {
+	list, err := s.Service.Suggestions(ctx, in.ID)
+	if err != nil {
+		return nil, s.problem(ctx, err, inPath)
+	}
+	return whole(list), nil
 }
 
 type reasonInput struct {

@@ -106,7 +106,7 @@ func TestLogLine_NamesTheRouteAndTheTokenAndNobodyElse(t *testing.T) {
 	action := read[console.Given](t, o.want(http.StatusAccepted, o.call("POST", "/subscribers/ACC-0042/notes", `{"text":"owes me"}`)))
 	log := o.log.String()
 	for _, part := range []string{
-		`"method":"GET","route":"/api/v1/subscribers","status":200,"token":"read subscribers payments settings audit"`,
+		`"method":"GET","route":"/api/v1/subscribers","status":200,"token":"read subscribers payments delete settings admin audit ops"`,
 		`"method":"POST","route":"/api/v1/subscribers/{id}/notes","status":202`, `"action":` + id(action.ID),
 	} {
 		if !strings.Contains(log, part) {

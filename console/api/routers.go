@@ -29,7 +29,7 @@ func (s *server) routerRoutes() {
 	huma.Register(s.document, operation(tagRouters, http.MethodPost, "/routers/{name}/check", "check-router", "Check a router",
 		"Looks at the router itself and tells what is wrong with its set-up. One that does not answer is a report too.", console.ScopeSettings), s.checkRouter)
 	huma.Register(s.document, operation(tagRouters, http.MethodPost, "/routers/{name}/retry", "retry-router", "Try a router at once",
-		"After a repair: the workers do not wait for the time at which they would try it again.", console.ScopeSettings), s.retryRouter)
+		"After a repair: the workers do not wait for the time at which they would try it again.", console.ScopeOps, console.ScopeSettings), s.retryRouter)
 }
 
 func (s *server) listRouters(ctx context.Context, _ *struct{}) (*page[console.RouterView], error) {

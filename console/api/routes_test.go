@@ -73,7 +73,7 @@ func TestCommands_AreAcceptedAndCanBeFollowed(t *testing.T) {
 	} {
 		r := o.want(http.StatusAccepted, o.call(c.method, c.path, c.body))
 		given := read[console.ActionView](t, r)
-		if given.Kind != c.kind || given.State != "accepted" || given.Actor != "token read subscribers payments settings audit" {
+		if given.Kind != c.kind || given.State != "accepted" || given.Actor != "token read subscribers payments delete settings admin audit ops" {
 			t.Errorf("%s %s: %s", c.method, c.path, r.body)
 		}
 		at := strings.TrimPrefix(r.header.Get("Location"), "/api/v1")
@@ -202,7 +202,7 @@ func TestSettings_AreKeptOverTheAPI(t *testing.T) {
 		t.Errorf("sources %s", list.body)
 	}
 
-	log := read[console.Page[console.AuditView]](t, o.want(http.StatusOK, o.call("GET", "/audit?actor=token+read+subscribers+payments+settings+audit&limit=100", "")))
+	log := read[console.Page[console.AuditView]](t, o.want(http.StatusOK, o.call("GET", "/audit?actor=token+read+subscribers+payments+delete+settings+admin+audit+ops&limit=100", "")))
 	if len(log.Items) < 10 || log.Items[0].Source != "10.0.0.7" {
 		t.Errorf("audit log %+v", log)
 	}

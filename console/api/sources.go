@@ -16,20 +16,20 @@ type sourceSecretOutput struct{ Body console.SourceSecret }
 
 func (s *server) sourceRoutes() {
 	huma.Register(s.document, operation(tagSources, http.MethodGet, "/sources", "list-sources", "List payment sources",
-		"With the addresses to give to each provider. Needs the scope settings: who knows an address can send payments to it where the provider signs nothing.",
-		console.ScopeSettings), s.listSources)
+		"With the addresses to give to each provider. Needs the scope admin: who knows an address can send payments to it where the provider signs nothing.",
+		console.ScopeAdmin), s.listSources)
 	add := operation(tagSources, http.MethodPost, "/sources", "add-source", "Add a payment source",
-		"The answer has the addresses to give to the provider, and this once the secret that signs its deliveries.", console.ScopeSettings)
+		"The answer has the addresses to give to the provider, and this once the secret that signs its deliveries.", console.ScopeAdmin)
 	add.DefaultStatus = http.StatusCreated
 	huma.Register(s.document, add, s.addSource)
 	huma.Register(s.document, operation(tagSources, http.MethodGet, "/sources/{name}", "get-source", "Show a payment source", "Also an archived one.",
-		console.ScopeSettings), s.getSource)
+		console.ScopeAdmin), s.getSource)
 	huma.Register(s.document, operation(tagSources, http.MethodPatch, "/sources/{name}", "change-source", "Rename a payment source",
-		"Where its money goes cannot be changed: that is another source.", console.ScopeSettings), s.changeSource)
+		"Where its money goes cannot be changed: that is another source.", console.ScopeAdmin), s.changeSource)
 	huma.Register(s.document, operation(tagSources, http.MethodDelete, "/sources/{name}", "archive-source", "Archive a payment source",
-		"Its addresses take nothing any more, within seconds; what they took stays.", console.ScopeSettings), s.archiveSource)
+		"Its addresses take nothing any more, within seconds; what they took stays.", console.ScopeAdmin), s.archiveSource)
 	huma.Register(s.document, operation(tagSources, http.MethodPost, "/sources/{name}/rotate", "rotate-secret", "Give a payment source a new secret",
-		"The secrets before stay in force for a while, because a provider's retries are still signed with them.", console.ScopeSettings), s.rotateSecret)
+		"The secrets before stay in force for a while, because a provider's retries are still signed with them.", console.ScopeAdmin), s.rotateSecret)
 }
 
 func (s *server) listSources(ctx context.Context, in *archivedToo) (*page[console.SourceView], error) {

@@ -12,13 +12,13 @@ import (
 
 func (s *server) tokenRoutes() {
 	huma.Register(s.document, operation(tagAdmin, http.MethodGet, "/tokens", "list-tokens", "List tokens",
-		"Expired and revoked ones too, without their secrets.", console.ScopeSettings), s.listTokens)
+		"Expired and revoked ones too, without their secrets.", console.ScopeAdmin), s.listTokens)
 	add := operation(tagAdmin, http.MethodPost, "/tokens", "make-token", "Make a token",
-		"Its text is in this answer only. A token can give only scopes that it has itself.", console.ScopeSettings)
+		"Its text is in this answer only. A token can give only scopes that it has itself.", console.ScopeAdmin)
 	add.DefaultStatus = http.StatusCreated
 	huma.Register(s.document, add, s.makeToken)
 	huma.Register(s.document, operation(tagAdmin, http.MethodDelete, "/tokens/{name}", "revoke-token", "Revoke a token",
-		"At once and for good.", console.ScopeSettings), s.revokeToken)
+		"At once and for good.", console.ScopeAdmin), s.revokeToken)
 }
 
 func (s *server) listTokens(ctx context.Context, _ *struct{}) (*page[console.TokenView], error) {
@@ -33,7 +33,7 @@ type newTokenInput struct {
 	Keyed
 	Body struct {
 		Name          string     `json:"name" minLength:"1" maxLength:"100" example:"call-centre" doc:"Who uses it; history and audit log name it."`
-		Scopes        []string   `json:"scopes" nullable:"false" minItems:"1" enum:"read,subscribers,payments,settings,audit" example:"[\"read\",\"subscribers\"]" doc:"What it may do."`
+		Scopes        []string   `json:"scopes" nullable:"false" minItems:"1" enum:"read,subscribers,payments,delete,settings,admin,audit,ops" example:"[\"read\",\"subscribers\"]" doc:"What it may do."`
 		ExpiresAt     *time.Time `json:"expires_at,omitempty" example:"2027-12-04T15:00:00Z" doc:"Absent: it does not expire."`
 		RatePerSecond int        `json:"rate_per_second,omitempty" minimum:"1" maximum:"10000" default:"50" example:"50" doc:"Requests a second; twice as many in a burst."`
 	}

@@ -173,7 +173,7 @@ create table payments (
     id               bigint generated always as identity primary key,
     provider         text        not null check (provider <> ''),
     merchant         text        not null check (merchant <> ''),
-    transaction_id   text        not null check (length(transaction_id) between 1 and 200),
+    transaction_id   text        not null,
     delivery_id      bigint references deliveries,
     amount_minor     bigint      not null check (amount_minor > 0),
     currency         text        not null check (currency ~ '^[A-Z]{3}$'),
@@ -183,6 +183,9 @@ create table payments (
     payer_name       text        not null default '',
     payer_phone      text        not null default '',
     payer_phone_hash text        not null default '',
+    -- The payer, however the provider told the phone number: see subscribers.phone_hash.
+    payer_key        text generated always as (case when payer_phone_hash <> '' then payer_phone_hash
+        when payer_phone ~ '^\+[0-9]+$' then encode(sha256(ltrim(payer_phone, '+')::bytea), 'hex') end) stored,
     subscriber_id    bigint references subscribers,
     -- Why the money belongs to nobody yet, in words for the person who will allocate it.
     unallocated      text        not null default '',
@@ -192,11 +195,21 @@ create table payments (
     entered_by       text        not null default '',
     reversed_at      timestamptz,
     reversal_reason  text        not null default '',
+    -- Since then its parts stand for it: what they add up to was paid once.
+    split_at         timestamptz,
+    split_of         bigint references payments,
     created_at       timestamptz not null default now(),
-    constraint one_credit_for_ever unique (provider, merchant, transaction_id),
-    constraint unallocated_says_why check ((subscriber_id is null and reversed_at is null) = (unallocated <> ''))
+    constraint payments_transaction_id_check check (length(transaction_id) between 1 and case when split_of is null then 200 else 250 end),
+    constraint unallocated_says_why
+        check ((subscriber_id is null and reversed_at is null and split_at is null) = (unallocated <> '')),
+    constraint what_was_split_is_nobodys check (split_at is null or (subscriber_id is null and reversed_at is null))
 );
-create index payments_unallocated on payments (id) where subscriber_id is null and reversed_at is null;
+-- A part is numbered by us: it has no key that a provider could tell.
+create unique index one_credit_for_ever on payments (provider, merchant, transaction_id) where split_of is null;
+create unique index payments_split_of on payments (split_of, transaction_id) where split_of is not null;
+create index payments_unallocated on payments (id) where subscriber_id is null and reversed_at is null and split_at is null;
+create index payments_split on payments (id) where split_at is not null;
+create index payments_payer on payments (payer_key, id) where payer_key is not null;
 create index payments_delivery on payments (delivery_id) where delivery_id is not null;
 create index payments_transaction on payments (transaction_id);
 create index payments_subscriber on payments (subscriber_id, id) where subscriber_id is not null;

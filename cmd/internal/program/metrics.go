@@ -1,6 +1,7 @@
 package program
 
 import (
+	"context"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -59,4 +60,23 @@ func (m *callMetrics) routerCall(router, operation, outcome string, took time.Du
 func (m *callMetrics) radius(kind, outcome string, took time.Duration) {
 	m.requests.WithLabelValues(kind, outcome).Inc()
 	m.requestSeconds.WithLabelValues(kind).Observe(took.Seconds())
+}
+
+// readiness tells machines what /readyz tells people.
+type readiness struct{ look func(context.Context) []look }
+
+var upDesc = prometheus.NewDesc("qserve_up", "1 while this process reaches what it needs (database, redis); else 0.", []string{"part"}, nil)
+
+// Describe implements prometheus.Collector.
+func (readiness) Describe(ch chan<- *prometheus.Desc) { ch <- upDesc }
+
+// Collect implements prometheus.Collector.
+func (r readiness) Collect(ch chan<- prometheus.Metric) {
+	for _, part := range r.look(context.Background()) {
+		up := 1.0
+		if part.err != nil {
+			up = 0
+		}
+		ch <- prometheus.MustNewConstMetric(upDesc, prometheus.GaugeValue, up, part.what)
+	}
 }

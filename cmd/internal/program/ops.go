@@ -23,7 +23,7 @@ func (p *Program) opsHandler() http.Handler {
 	mux.Method(http.MethodGet, "/metrics", promhttp.HandlerFor(p.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, // a database that is down must not hide the rest
 	}))
-	mux.Mount("/ops/queues", jobs.Dashboard("/ops/queues", p.redis))
+	mux.Mount("/ops/queues", jobs.Dashboard("/ops/queues", p.redis, true))
 	return mux
 }
 
@@ -32,18 +32,8 @@ const readyWithin = 2 * time.Second
 
 // ready says whether the program can do its work, and what is missing if not.
 func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
-	var database, redis error
-	var looks sync.WaitGroup
-	ctx, cancel := context.WithTimeout(r.Context(), readyWithin)
-	defer cancel()
-	looks.Go(func() { database = p.databaseReady(ctx) })
-	looks.Go(func() { redis = silent(p.redis.Ping(ctx).Err()) })
-	looks.Wait()
 	status, text := http.StatusOK, ""
-	for _, look := range []struct {
-		what string
-		err  error
-	}{{"database", database}, {"redis", redis}} {
+	for _, look := range p.look(r.Context()) {
 		if look.err == nil {
 			text += look.what + ": ok\n"
 			continue
@@ -54,6 +44,24 @@ func (p *Program) ready(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.WriteHeader(status)
 	_, _ = w.Write([]byte(text))
+}
+
+// look is what the program works on, and why it cannot.
+type look struct {
+	what string
+	err  error
+}
+
+// look looks at what the program needs to do its work.
+func (p *Program) look(ctx context.Context) []look {
+	looks := []look{{what: "database"}, {what: "redis"}}
+	var both sync.WaitGroup
+	ctx, cancel := context.WithTimeout(ctx, readyWithin)
+	defer cancel()
+	both.Go(func() { looks[0].err = p.databaseReady(ctx) })
+	both.Go(func() { looks[1].err = silent(p.redis.Ping(ctx).Err()) })
+	both.Wait()
+	return looks
 }
 
 func (p *Program) databaseReady(ctx context.Context) error {

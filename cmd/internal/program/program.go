@@ -26,6 +26,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"qserve/console/api"
+	"qserve/console/pages"
 	"qserve/db"
 	"qserve/internal/clock"
 	"qserve/internal/config"
@@ -198,6 +199,7 @@ func (p *Program) Run(ctx context.Context) error {
 	defer p.Close()
 	group, ctx := errgroup.WithContext(ctx)
 	seen := newCallMetrics(p.registry)
+	p.registry.MustRegister(readiness{p.look})
 	if p.has(Worker) {
 		if err := p.runWorker(ctx, group, seen); err != nil {
 			return err
@@ -268,12 +270,10 @@ func (p *Program) runMain(ctx context.Context, group *errgroup.Group, seen *call
 		group.Go(func() error { return intake.Run(intakeCtx) })
 	}
 	if p.has(Console) {
-		staff, err := p.staffAPI(ctx)
-		if err != nil {
+		if err := p.mountConsole(ctx, mux); err != nil {
 			endIntake()
 			return err
 		}
-		mux.Mount(api.Prefix, staff)
 	}
 	group.Go(func() error {
 		defer endIntake()
@@ -291,14 +291,26 @@ func (p *Program) intake(seen *callMetrics) (*webhooks.Intake, error) {
 	})
 }
 
-func (p *Program) staffAPI(ctx context.Context) (http.Handler, error) {
+// mountConsole mounts what staff use: the API for their tools, and the pages for themselves.
+func (p *Program) mountConsole(ctx context.Context, mux chi.Router) error {
 	settings := p.opts.Settings
-	return api.New(api.Config{
-		Service: NewStaff(settings, p.pool, p.bell, p.opts.Clock, p.opts.Log),
-		Address: func(r *http.Request) string { return peer.Of(r, settings.TrustedProxies).String() },
-		Stop:    ctx.Done(),
-		Version: p.opts.Version,
+	service := NewStaff(settings, p.pool, p.bell, p.opts.Clock, p.opts.Log)
+	address := func(r *http.Request) string { return peer.Of(r, settings.TrustedProxies).String() }
+	staffAPI, err := api.New(api.Config{Service: service, Address: address, Stop: ctx.Done(), Version: p.opts.Version})
+	if err != nil {
+		return err
+	}
+	console, err := pages.New(pages.Config{
+		Service: service, Address: address, Stop: ctx.Done(), Secure: settings.PublicURL.Scheme == "https",
+		PublicURL: strings.TrimSuffix(settings.PublicURL.String(), "/"),
+		Queues:    func(mayChange bool) http.Handler { return jobs.Dashboard("/ops/queues", p.redis, !mayChange) },
 	})
+	if err != nil {
+		return err
+	}
+	mux.Mount(api.Prefix, staffAPI)
+	mux.Mount("/", console)
+	return nil
 }
 
 func (p *Program) ringer() webhooks.Ringer {

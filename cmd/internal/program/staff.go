@@ -47,7 +47,7 @@ func (c checker) CheckRouter(ctx context.Context, row db.Router) (console.Router
 	if err != nil {
 		return console.RouterReport{}, err
 	}
-	if target.Garden, err = c.garden(ctx); err != nil {
+	if target.Garden, err = db.New(c.pool).GardenInUse(ctx); err != nil {
 		return console.RouterReport{}, err
 	}
 	fleet := router.NewFleet(router.Config{
@@ -74,20 +74,6 @@ func (c checker) CheckRouter(ctx context.Context, row db.Router) (console.Router
 		Reachable: true, Identity: report.Identity, Version: report.Version, Uptime: report.Uptime,
 		Problems: append([]string{}, report.Problems...),
 	}, nil
-}
-
-// garden reports whether customers may come to be in the garden.
-func (c checker) garden(ctx context.Context) (bool, error) {
-	plans, err := db.New(c.pool).ListPlans(ctx)
-	if err != nil {
-		return false, err
-	}
-	for _, row := range plans {
-		if row.Plan.GardenRate != "" && (row.Plan.ArchivedAt == nil || row.Subscribers > 0) {
-			return true, nil
-		}
-	}
-	return false, nil
 }
 
 // registry is what package webhooks knows of payment providers, in the words of package console.

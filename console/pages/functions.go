@@ -1,0 +1,155 @@
+package pages
+
+import (
+	"fmt"
+	"html/template"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/nyaruka/phonenumbers"
+
+	"qserve/account"
+	"qserve/console"
+)
+
+// functions are what templates can say. Those that take no time speak of now.
+func (s *server) functions() template.FuncMap {
+	now := func() time.Time { return s.Service.Clock.Now() }
+	return template.FuncMap{
+		"asset":    assetPath,
+		"money":    s.words.money,
+		"amount":   s.words.amount,
+		"count":    func(n any) string { return s.words.count(toInt(n)) },
+		"plural":   func(n any, one string) string { return plural(toInt(n), one) },
+		"rate":     rate,
+		"phone":    func(number string) string { return nationalPhone(number, s.Service.Region) },
+		"action":   actionName,
+		"join":     strings.Join,
+		"duration": func(d console.Duration) string { return account.Duration(d).String() },
+		"escape":   url.PathEscape,
+		"dict":     dict,
+		// The live stream of a profile shows the same list as its page.
+		"live": func(address string) string {
+			path, query, _ := strings.Cut(address, "?")
+			return path + "/live?" + query
+		},
+		// A time element shows how an instant is read, and to the second on hover.
+		"at":       func(t any) template.HTML { return s.timeElement(t, s.words.at) },
+		"day":      func(t any) template.HTML { return s.timeElement(t, s.words.date) },
+		"relative": func(t any) template.HTML { return s.timeElement(t, s.words.relative) },
+		"second": func(t any) template.HTML {
+			return s.timeElement(t, func(t, _ time.Time) string { return s.words.second(t) })
+		},
+		"both": func(t any) template.HTML {
+			return s.timeElement(t, func(t, now time.Time) string { return s.words.at(t, now) + ", " + s.words.relative(t, now) })
+		},
+		"span": func(seconds float64) string { return span(time.Duration(seconds * float64(time.Second))) },
+		"since": func(t any) string {
+			if at := toTime(t); !at.IsZero() {
+				return span(now().Sub(at))
+			}
+			return ""
+		},
+		"icon": func(name string) template.HTML {
+			return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true"><use href="%s#%s"></use></svg>`, //nolint:gosec // G203: names are the templates' own
+				template.HTMLEscapeString(assetPath("icons.svg")), template.HTMLEscapeString(name)))
+		},
+	}
+}
+
+// timeElement is an instant as the page shows it; nothing for none.
+func (s *server) timeElement(value any, write func(t, now time.Time) string) template.HTML {
+	t := toTime(value)
+	if t.IsZero() {
+		return ""
+	}
+	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.UTC().Format(time.RFC3339), //nolint:gosec // G203: nothing here comes from people
+		template.HTMLEscapeString(s.words.full(t)), template.HTMLEscapeString(write(t, s.Service.Clock.Now()))))
+}
+
+func toTime(value any) time.Time {
+	switch t := value.(type) {
+	case time.Time:
+		return t
+	case *time.Time:
+		if t != nil {
+			return *t
+		}
+	}
+	return time.Time{}
+}
+
+func toInt(value any) int64 {
+	switch n := value.(type) {
+	case int:
+		return int64(n)
+	case int32:
+		return int64(n)
+	case int64:
+		return n
+	}
+	return 0
+}
+
+// dict hands several values to a template by name.
+func dict(pairs ...any) (map[string]any, error) {
+	if len(pairs)%2 != 0 {
+		return nil, fmt.Errorf("dict takes names and values in turns, and got %d", len(pairs))
+	}
+	values := map[string]any{}
+	for i := 0; i < len(pairs); i += 2 {
+		name, ok := pairs[i].(string)
+		if !ok {
+			return nil, fmt.Errorf("dict: %v is not a name", pairs[i])
+		}
+		values[name] = pairs[i+1]
+	}
+	return values, nil
+}
+
+// nationalPhone is a number as people in the provider's country write it: 0712 345678.
+func nationalPhone(number, region string) string {
+	parsed, err := phonenumbers.Parse(number, region)
+	if err != nil {
+		return number
+	}
+	if phonenumbers.GetRegionCodeForNumber(parsed) == region {
+		return phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+	}
+	return phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL)
+}
+
+// actionName is what an action is called on its button.
+func actionName(kind string) string {
+	switch kind {
+	case "change-package":
+		return "Change Package"
+	case "cancel-change":
+		return "Cancel the planned change"
+	case "create":
+		return "New subscriber"
+	case "expire":
+		return "Expiry"
+	case "note":
+		return "Note"
+	case "delete":
+		return "Delete Account"
+	case "unallocate":
+		return "Take the payment back"
+	case "reverse":
+		return "Reverse the payment"
+	}
+	if kind == "" {
+		return ""
+	}
+	return strings.ToUpper(kind[:1]) + kind[1:]
+}
+
+// who is an actor of the books as people say it.
+func who(actor string, m console.Member) string {
+	if actor == m.Name {
+		return "you"
+	}
+	return strings.TrimPrefix(actor, "staff ")
+}

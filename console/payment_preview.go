@@ -1,0 +1,66 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"qserve/account"
+	"qserve/db"
+)
+
+// What money would come to on an account, told while a person still types. Nothing is stored.
+
+// PreviewAllocation says what an unallocated payment would come to on an account. What would be refused is a
+// [*ConflictError].
+func (s *Service) PreviewAllocation(ctx context.Context, payment int64, ref string) (PreviewView, error) {
+	if _, err := s.Payment(ctx, payment); err != nil {
+		return PreviewView{}, err
+	}
+	return s.Preview(ctx, ref, allocateOrder{payment})
+}
+
+// PreviewTakeBack says what it would come to if a payment were taken back from its account; for that account it makes no
+// difference whether that is for good.
+func (s *Service) PreviewTakeBack(ctx context.Context, payment int64) (PreviewView, error) {
+	p, err := s.Payment(ctx, payment)
+	if err != nil {
+		return PreviewView{}, err
+	}
+	if p.Account == nil {
+		return PreviewView{}, conflict("", "payment %d is not credited to an account", payment)
+	}
+	return s.Preview(ctx, *p.Account, takeBackOrder{kind: "unallocate", payment: payment})
+}
+
+// PreviewPayment says what an amount would come to on an account if it were paid now. Its errors are [*FieldError],
+// [*NotFoundError] and [*ConflictError].
+func (s *Service) PreviewPayment(ctx context.Context, ref, amount string) (PreviewView, error) {
+	params, err := s.checkPayment(By{}, &NewPayment{Subscriber: ref, Amount: amount, Method: "cash"})
+	if err != nil {
+		return PreviewView{}, err
+	}
+	q := db.New(s.Pool)
+	on, err := s.resolve(ctx, q, ref)
+	if err != nil {
+		return PreviewView{}, err
+	}
+	// A note changes nothing of the account: what it finds is how things will be after everything that was asked for before.
+	found, err := s.tryOut(ctx, q, on, draft{kind: "note", arguments: db.NoteArguments{Text: "."}})
+	if err != nil {
+		return PreviewView{}, err
+	}
+	now := s.Clock.Now()
+	pay := account.Pay{Amount: account.Money{Minor: params.AmountMinor, Currency: params.Currency}, Via: params.Provider}
+	change, err := account.Apply(found.before, pay, now, s.Zone)
+	if refused, ok := errors.AsType[*account.Refused](err); ok {
+		return PreviewView{}, conflict("amount", "%s", refused.Reason)
+	}
+	if err != nil {
+		return PreviewView{}, fmt.Errorf("try a payment on %s: %w", on.Subscriber.Account, err)
+	}
+	return PreviewView{
+		Kind: "payment", Before: viewState(found.before, now), After: viewState(change.Account, now), Summary: []string{},
+		Customer: notices(outcome{found.before, change}, on.RouterMode == "radius", now),
+	}, nil
+}
