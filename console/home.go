@@ -99,7 +99,7 @@ func (s *Service) Home(ctx context.Context) (HomeView, error) {
 	for _, n := range read.running {
 		view.Online += n
 	}
-	q := db.New(s.Pool)
+	q := db.New(plannedAnew{s.Pool})
 	for _, part := range []func(context.Context, *db.Queries, time.Time, *HomeView) error{
 		homeCounts, s.homeMoney, homePaidUnconfirmed, homeUnfinished,
 	} {

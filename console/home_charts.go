@@ -3,7 +3,9 @@ package console
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"qserve/account"
@@ -30,45 +32,66 @@ type DayConfirmView struct {
 	Count       int64
 }
 
-// What the charts show, and how long they are shown before they are read again: by everybody who looks, once.
+// What the charts show, and for how long what was read for them is shown: to everybody who looks.
 const (
 	paymentDays      = 30
 	confirmationDays = 14
 	onlineFor        = 24 * time.Hour
 	chartsLast       = time.Minute
+	// pastLasts is the same for the days before today, which hardly change and are many rows.
+	pastLasts = time.Hour
 )
 
 // charts keeps what takes many rows to find out.
 type charts struct {
-	mu   sync.Mutex
-	last chartData
+	reading sync.Mutex
+	last    atomic.Pointer[chartData]
 }
 
 type chartData struct {
 	at           time.Time
+	pastAt       time.Time        // when the days before today were read
 	running      map[string]int64 // sessions, by the name of their router
 	payments     []DayView
 	online       []PointView
 	confirmation []DayConfirmView
 }
 
-func (c *charts) read(ctx context.Context, s *Service, now time.Time) (chartData, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if age := now.Sub(c.last.at); age >= 0 && age < chartsLast {
-		return c.last, nil
+// read returns what was read within the last minute, or reads it. While somebody does, others get what there was before.
+func (c *charts) read(ctx context.Context, s *Service, now time.Time) (*chartData, error) {
+	last := c.last.Load()
+	if last != nil && young(last.at, now, chartsLast) {
+		return last, nil
 	}
-	data := chartData{at: now}
-	q := db.New(s.Pool)
+	if !c.reading.TryLock() {
+		if last != nil {
+			return last, nil
+		}
+		c.reading.Lock()
+	}
+	defer c.reading.Unlock()
+	if last = c.last.Load(); last != nil && young(last.at, now, chartsLast) {
+		return last, nil
+	}
+	data := &chartData{at: now, pastAt: now}
+	if last != nil && young(last.pastAt, now, pastLasts) && s.midnight(now, 0).Equal(s.midnight(last.at, 0)) {
+		data.pastAt, data.payments, data.confirmation = last.pastAt, last.payments, last.confirmation
+	}
+	q := db.New(plannedAnew{s.Pool})
 	for _, part := range []func(context.Context, *Service, *db.Queries) error{
 		data.readRunning, data.readPayments, data.readOnline, data.readConfirmation,
 	} {
 		if err := part(ctx, s, q); err != nil {
-			return chartData{}, err
+			return nil, err
 		}
 	}
-	c.last = data
+	c.last.Store(data)
 	return data, nil
+}
+
+func young(read, now time.Time, most time.Duration) bool {
+	age := now.Sub(read)
+	return age >= 0 && age < most
 }
 
 func (d *chartData) readRunning(ctx context.Context, _ *Service, q *db.Queries) error {
@@ -90,8 +113,9 @@ func (s *Service) midnight(now time.Time, daysAgo int) time.Time {
 }
 
 func (d *chartData) readPayments(ctx context.Context, s *Service, q *db.Queries) error {
+	known := max(len(d.payments)-1, 0) // all but today
 	rows, err := q.PaymentsPerDay(ctx, db.PaymentsPerDayParams{
-		Zone: s.Zone.String(), Since: s.midnight(d.at, paymentDays-1), Currency: s.Currency,
+		Zone: s.Zone.String(), Since: s.midnight(d.at, paymentDays-1-known), Currency: s.Currency,
 	})
 	if err != nil {
 		return fmt.Errorf("add up the payments of each day: %w", err)
@@ -100,7 +124,8 @@ func (d *chartData) readPayments(ctx context.Context, s *Service, q *db.Queries)
 	for _, row := range rows {
 		found[row.Day] = row
 	}
-	for ago := paymentDays - 1; ago >= 0; ago-- {
+	d.payments = slices.Clone(d.payments[:known])
+	for ago := paymentDays - 1 - known; ago >= 0; ago-- {
 		day := s.midnight(d.at, ago)
 		row := found[day.Format(time.DateOnly)]
 		d.payments = append(d.payments, DayView{
@@ -122,7 +147,10 @@ func (d *chartData) readOnline(ctx context.Context, _ *Service, q *db.Queries) e
 }
 
 func (d *chartData) readConfirmation(ctx context.Context, s *Service, q *db.Queries) error {
-	rows, err := q.ConfirmationPerDay(ctx, db.ConfirmationPerDayParams{Zone: s.Zone.String(), Since: s.midnight(d.at, confirmationDays-1)})
+	known := max(len(d.confirmation)-1, 0) // all but today
+	rows, err := q.ConfirmationPerDay(ctx, db.ConfirmationPerDayParams{
+		Zone: s.Zone.String(), Since: s.midnight(d.at, confirmationDays-1-known),
+	})
 	if err != nil {
 		return fmt.Errorf("read how long payments took to be confirmed: %w", err)
 	}
@@ -131,7 +159,8 @@ func (d *chartData) readConfirmation(ctx context.Context, s *Service, q *db.Quer
 		found[row.Day] = row
 	}
 	seconds := func(n float64) time.Duration { return time.Duration(n * float64(time.Second)).Round(time.Microsecond) }
-	for ago := confirmationDays - 1; ago >= 0; ago-- {
+	d.confirmation = slices.Clone(d.confirmation[:known])
+	for ago := confirmationDays - 1 - known; ago >= 0; ago-- {
 		day := s.midnight(d.at, ago)
 		row := found[day.Format(time.DateOnly)]
 		d.confirmation = append(d.confirmation, DayConfirmView{

@@ -17,7 +17,7 @@ const (
 )
 
 // PaymentsReceived returns the money that came in on a day of the provider (2026-03-10) and was not reversed, newest
-// first: what HomeView.PaymentsToday counts. A payment that was split is told as a whole. Its errors are [*FieldError].
+// first: what HomeView.PaymentsToday counts. Of a payment that was split it has the parts. Its errors are [*FieldError].
 func (s *Service) PaymentsReceived(ctx context.Context, day, at string, limit int) (Page[PaymentView], error) {
 	before, most, err := part(listReceived, at, limit)
 	if err != nil {

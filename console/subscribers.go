@@ -99,6 +99,10 @@ func (s *Service) AddSubscriber(ctx context.Context, by By, n NewSubscriber) (Ad
 		return q.NameRequest(ctx, db.NameRequestParams{ID: saved.ActionID, RequestKey: by.RequestKey})
 	})
 	if err != nil {
+		// What stands in the way may be the same request, sent twice at once.
+		if added, ok, again := s.addedBefore(ctx, by); ok && again == nil {
+			return added, nil
+		}
 		return AddedSubscriber{}, err
 	}
 	for _, router := range saved.Routers {

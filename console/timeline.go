@@ -54,8 +54,11 @@ var Shows = []string{showPayments, showActions, showLine, showNotes}
 
 const listTimeline = "timeline"
 
-// moneyKinds are the kinds of activity that move money.
-var moneyKinds = []string{"payment", "renewal", "reverse", "unallocate"}
+// moneyKinds are the kinds of activity that move money; notActions are those that are not shown as actions.
+var (
+	moneyKinds = []string{"payment", "renewal", "reverse", "unallocate"}
+	notActions = append([]string{"note"}, moneyKinds...)
+)
 
 // Timeline returns what happened to an account, newest first. Its errors are [*FieldError] and [*NotFoundError].
 func (s *Service) Timeline(ctx context.Context, ref string, t TimelineQuery) (Page[EventView], error) {
@@ -161,6 +164,10 @@ const overtaking = 16
 
 func (t *timeline) rows() int32 { return int32(t.most + 1 + overtaking) }
 
+// reach is how many actions or payments are looked through for what was told about them. Nearly every one has an event of
+// its own, so a page reaches no further back; but an answer or a repeated webhook may come late.
+func (t *timeline) reach() int32 { return int32(3*t.most + 200) }
+
 func (t *timeline) all(ctx context.Context) error {
 	for _, source := range []struct {
 		read func(context.Context) error
@@ -202,7 +209,7 @@ func (t *timeline) activity(ctx context.Context) error {
 	case showNotes:
 		kinds = []string{"note"}
 	case showActions:
-		but = append([]string{"note"}, moneyKinds...)
+		but = notActions
 	}
 	id, _ := t.before.ids(rankActivity)
 	rows, err := t.q.TimelineActivity(ctx, db.TimelineActivityParams{
@@ -225,7 +232,7 @@ func (t *timeline) activity(ctx context.Context) error {
 func (t *timeline) webhooks(ctx context.Context) error {
 	id, of := t.before.ids(rankWebhook)
 	rows, err := t.q.TimelineDeliveries(ctx, db.TimelineDeliveriesParams{
-		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, Most: t.rows(),
+		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, Most: t.rows(), Reach: t.reach(),
 	})
 	for _, row := range rows {
 		view := EventView{

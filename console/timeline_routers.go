@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -17,14 +16,11 @@ import (
 func (t *timeline) answers(ctx context.Context) error {
 	id, of := t.before.ids(rankRouter)
 	params := db.TimelineAnswersParams{
-		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, But: []string{}, Most: t.rows(), Reach: math.MaxInt32,
+		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, AnyAction: t.show == "", But: []string{}, Most: t.rows(),
+		Reach: t.reach(),
 	}
-	switch t.show {
-	case "":
-		// Nearly every action has its line of activity, so a page reaches no further back than this.
-		params.Reach = 3 * t.rows()
-	case showActions:
-		params.But = append([]string{"note"}, moneyKinds...)
+	if t.show == showActions {
+		params.But = notActions
 	}
 	rows, err := t.q.TimelineAnswers(ctx, params)
 	for _, row := range rows {
@@ -58,7 +54,7 @@ func (t *timeline) line(ctx context.Context) error {
 	}
 	slices.SortFunc(rows, func(a, b db.TimelineSessionsRow) int { return a.StartedAt.Compare(b.StartedAt) })
 	given, err := t.q.ServiceGiven(ctx, db.ServiceGivenParams{
-		SubscriberID: t.subscriber, Since: rows[0].StartedAt.Add(-backWithin), Until: rows[len(rows)-1].StartedAt, Most: math.MaxInt32,
+		SubscriberID: t.subscriber, Since: rows[0].StartedAt.Add(-backWithin), Until: rows[len(rows)-1].StartedAt, Reach: t.reach(),
 	})
 	if err != nil {
 		return err

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/jackc/pgx/v5"
 	"pgregory.net/rapid"
 
 	"qserve/console"
@@ -181,6 +182,27 @@ func TestTimeline_TellsOfTheNameThatAnAccountLeft(t *testing.T) {
 	}
 }
 
+func TestTimeline_TellsAnAnswerToSeveralActionsOnce(t *testing.T) {
+	t.Parallel()
+	o := lived(t)
+	// A note waits with the suspension, because nothing is confirmed before what was wanted last.
+	o.sql(`insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at) values ('note', 1, 'x', 'applied', $1, $1)`, noon.Add(2*time.Hour))
+	o.sql(`insert into action_provisions (action_id, provision_id, gen) values (7, 1, 3)`)
+	first := func() []string { return ids(o.axis("line", 200))[:1] }
+	if diff := cmp.Diff([]string{"waiting-5-1"}, first()); diff != "" {
+		t.Errorf("while both wait (-want +got):\n%s", diff)
+	}
+	o.sql(`update provisions set done_gen = 3, confirmed_at = $1`, noon.Add(3*time.Hour))
+	o.sql(`update actions set state = 'confirmed', confirmed_at = $1 where state = 'applied'`, noon.Add(3*time.Hour))
+	if diff := cmp.Diff([]string{"confirmed-5-1"}, first()); diff != "" {
+		t.Errorf("after the answer (-want +got):\n%s", diff)
+	}
+	events := o.axis("line", 200)
+	if *events[0].Took != 7200 || slices.Contains(ids(events), "confirmed-7-1") || !events[0].At.Equal(noon.Add(3*time.Hour)) {
+		t.Errorf("%+v, %v", events[0], ids(events))
+	}
+}
+
 func TestTimeline_NamesTheActionThatBroughtACustomerBack(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -224,37 +246,46 @@ func TestTimeline_PagesShowEachEventOnce(t *testing.T) {
 		// The books are append-only, but not for whoever may switch the triggers off.
 		o.sql(`begin; set local session_replication_role = replica; delete from activity; delete from action_provisions; delete from provisions;
 			delete from sessions; delete from actions; delete from payments; delete from deliveries; commit`)
-		minute := rapid.IntRange(0, 3)
-		n := rapid.IntRange(0, 40).Draw(r, "events")
+		rows := &pgx.Batch{}
+		n, minutes := rapid.IntRange(0, 30).Draw(r, "events"), rapid.IntRange(0, 3).Draw(r, "minutes")
+		only := rapid.IntRange(0, 5).Draw(r, "only") // from 3 on: of every source
 		for i := 1; i <= n; i++ {
-			at := noon.Add(time.Duration(minute.Draw(r, "minute")) * time.Minute)
-			switch rapid.IntRange(0, 3).Draw(r, "source") {
+			// Rows come in the order of time, or nearly.
+			late := time.Duration(rapid.IntRange(0, 1).Draw(r, "late")*min(minutes, 1)) * time.Minute
+			at := noon.Add(time.Duration(i*minutes/n)*time.Minute + late)
+			source := only
+			if only >= 3 {
+				source = rapid.IntRange(0, 3).Draw(r, "source")
+			}
+			switch source {
 			case 0:
-				o.sql(`insert into activity (subscriber_id, kind, actor, summary, at) values (1, 'note', 'x', 'x', $1)`, at)
+				rows.Queue(`insert into activity (subscriber_id, kind, actor, summary, at) values (1, 'note', 'x', 'x', $1)`, at)
 			case 1:
-				o.sql(`insert into deliveries (id, source_id, delivery_key, digest, body, received_at, state, processed_at) overriding system value
+				rows.Queue(`insert into deliveries (id, source_id, delivery_key, digest, body, received_at, state, processed_at) overriding system value
 					values ($1::bigint, 1, $1::bigint::text, sha256('x'), '', $2, 'processed', $2)`, i, at)
-				o.sql(`insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, subscriber_id)
+				rows.Queue(`insert into payments (provider, merchant, transaction_id, delivery_id, amount_minor, currency, occurred_at, received_at, subscriber_id)
 					values ('mpesa', '600000', $1::bigint::text, $1::bigint, 1, 'KES', $2, $2, 1)`, i, at)
 			case 2:
-				o.sql(`insert into provisions (id, router_id, username, subscriber_id, state, wanted_at, confirmed_at, done_gen) overriding system value
+				rows.Queue(`insert into provisions (id, router_id, username, subscriber_id, state, wanted_at, confirmed_at, done_gen) overriding system value
 					values ($1::bigint, 1, $1::bigint::text, 1, 'enabled', $2, $2, 1)`, i, at)
-				o.sql(`insert into actions (id, kind, subscriber_id, actor, state, accepted_at, applied_at, confirmed_at) overriding system value
+				rows.Queue(`insert into actions (id, kind, subscriber_id, actor, state, accepted_at, applied_at, confirmed_at) overriding system value
 					values ($1::bigint, 'edit', 1, 'x', 'confirmed', $2::timestamptz - interval '1 minute', $2::timestamptz - interval '30 s', $2::timestamptz)`, i, at)
-				o.sql(`insert into action_provisions (action_id, provision_id, gen) values ($1::bigint, $1::bigint, 1)`, i)
+				rows.Queue(`insert into action_provisions (action_id, provision_id, gen) values ($1::bigint, $1::bigint, 1)`, i)
 			case 3:
 				ended := at.Add(time.Duration(rapid.IntRange(0, 1).Draw(r, "minutes")) * time.Minute)
-				o.sql(`insert into sessions (router_id, acct_session_id, username, started_at, seen_at, ended_at) values (1, $1::int::text, 'u-acc-0001', $2, $3, $3)`, i, at, ended)
+				rows.Queue(`insert into sessions (router_id, acct_session_id, username, started_at, seen_at, ended_at) values (1, $1::int::text, 'u-acc-0001', $2, $3, $3)`, i, at, ended)
 			}
+		}
+		if err := o.pool.SendBatch(t.Context(), rows).Close(); err != nil {
+			r.Fatal(err)
 		}
 		all := o.axis("", 200)
 		if len(all) < n || !slices.IsSortedFunc(all, func(a, b console.EventView) int { return b.At.Compare(a.At) }) {
 			r.Fatalf("%d events of %d, or out of order: %v", len(all), n, ids(all))
 		}
-		for _, size := range []int{1, 2, 7} {
-			if diff := cmp.Diff(ids(all), ids(o.axis("", size))); diff != "" {
-				r.Fatalf("%d to a page: (-want +got)\n%s", size, diff)
-			}
+		size := rapid.SampledFrom([]int{1, 2, 7}).Draw(r, "size")
+		if diff := cmp.Diff(ids(all), ids(o.axis("", size))); diff != "" {
+			r.Fatalf("%d to a page: (-want +got)\n%s", size, diff)
 		}
 	})
 }

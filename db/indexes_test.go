@@ -183,6 +183,12 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			_, err := q.DueAccounts(ctx, db.DueAccountsParams{Until: now, Most: 1000})
 			return err
 		}, []string{"subscribers_due"}},
+		"WaitingOnRouter": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.WaitingOnRouter(ctx, db.WaitingOnRouterParams{Router: "router77", Most: 200})
+			return err
+		}, []string{"provisions_unconfirmed"}},
+		"StaffByID":    {func(ctx context.Context, q *db.Queries) error { _, err := q.StaffByID(ctx, 78); return err }, nil},
+		"StaffByLogin": {func(ctx context.Context, q *db.Queries) error { _, err := q.StaffByLogin(ctx, "owner"); return err }, nil},
 		"LockDueAccounts": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.LockDueAccounts(ctx, db.LockDueAccountsParams{Now: now, RouterID: 78, Beside: 77, Most: 100})
 			return err
@@ -316,7 +322,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			return err
 		}, []string{"sessions_user"}},
 		"ServiceGiven": {func(ctx context.Context, q *db.Queries) error {
-			_, err := q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: b.jane, Since: now, Until: now, Most: 50})
+			_, err := q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: b.jane, Since: now, Until: now, Reach: 150})
 			return err
 		}, []string{"actions_subscriber"}},
 		"UndoneActions": {func(ctx context.Context, q *db.Queries) error { _, err := q.UndoneActions(ctx, one); return err }, nil},

@@ -223,14 +223,17 @@ func (q *Queries) OldestUnfinished(ctx context.Context, now time.Time) ([]Oldest
 }
 
 const onlineByRouter = `-- name: OnlineByRouter :many
-select r.name, (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null
-    and greatest(o.seen_at, r.sessions_at) + r.interim_seconds * interval '1 second' * $1::int >= $2::timestamptz) as online
-from routers r where r.archived_at is null
+select r.name, (case
+    when r.sessions_at >= w.heard then (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null)
+    else (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null and o.seen_at >= w.heard)
+    end)::bigint as online
+from routers r cross join lateral (select ($1::timestamptz) - r.interim_seconds * interval '1 second' * $2::int as heard) w
+where r.archived_at is null
 `
 
 type OnlineByRouterParams struct {
-	Intervals int32
 	Now       time.Time
+	Intervals int32
 }
 
 type OnlineByRouterRow struct {
@@ -238,9 +241,10 @@ type OnlineByRouterRow struct {
 	Online int64
 }
 
-// How many sessions run on each router, by the rule of package console (viewConnection).
+// How many sessions run on each router, by the rule of package console (viewConnection). Where all of them were listed of late
+// the index alone answers.
 func (q *Queries) OnlineByRouter(ctx context.Context, arg OnlineByRouterParams) ([]OnlineByRouterRow, error) {
-	rows, err := q.db.Query(ctx, onlineByRouter, arg.Intervals, arg.Now)
+	rows, err := q.db.Query(ctx, onlineByRouter, arg.Now, arg.Intervals)
 	if err != nil {
 		return nil, err
 	}
@@ -316,7 +320,7 @@ func (q *Queries) PaidUnconfirmed(ctx context.Context, most int32) (PaidUnconfir
 
 const paymentsPerDay = `-- name: PaymentsPerDay :many
 select to_char(p.received_at at time zone $1::text, 'YYYY-MM-DD') as day, count(*) as payments, sum(p.amount_minor)::bigint as amount_minor
-from payments p where p.received_at >= $2::timestamptz and p.currency = $3 and p.reversed_at is null and p.split_of is null
+from payments p where p.received_at >= $2::timestamptz and p.currency = $3 and p.reversed_at is null and p.split_at is null
 group by 1 order by 1
 `
 
@@ -410,17 +414,16 @@ func (q *Queries) RecentActions(ctx context.Context, arg RecentActionsParams) ([
 }
 
 const serviceGiven = `-- name: ServiceGiven :many
-select a.id, a.kind, a.accepted_at from actions a
-where a.subscriber_id = $1::bigint and a.kind in ('payment', 'reconnect', 'extend') and a.state in ('applied', 'confirmed')
-  and a.accepted_at between $2::timestamptz and $3::timestamptz
-order by a.id desc limit $4
+select n.id, n.kind, n.accepted_at from (select a.id, a.kind, a.subscriber_id, a.actor, a.source, a.request_key, a.arguments, a.state, a.refusal, a.accepted_at, a.applied_at, a.confirmed_at from actions a
+        where a.subscriber_id = $1::bigint and a.accepted_at <= $2::timestamptz order by a.id desc limit $3) n
+where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed') and n.accepted_at >= $4::timestamptz
 `
 
 type ServiceGivenParams struct {
 	SubscriberID int64
-	Since        time.Time
 	Until        time.Time
-	Most         int32
+	Reach        int32
+	Since        time.Time
 }
 
 type ServiceGivenRow struct {
@@ -429,13 +432,13 @@ type ServiceGivenRow struct {
 	AcceptedAt time.Time
 }
 
-// The actions within a time that may have brought a customer back.
+// The actions within a time that may have brought a customer back, among the newest of the account until then.
 func (q *Queries) ServiceGiven(ctx context.Context, arg ServiceGivenParams) ([]ServiceGivenRow, error) {
 	rows, err := q.db.Query(ctx, serviceGiven,
 		arg.SubscriberID,
-		arg.Since,
 		arg.Until,
-		arg.Most,
+		arg.Reach,
+		arg.Since,
 	)
 	if err != nil {
 		return nil, err
@@ -457,7 +460,7 @@ func (q *Queries) ServiceGiven(ctx context.Context, arg ServiceGivenParams) ([]S
 
 const takenSince = `-- name: TakenSince :many
 select p.currency, count(*) as payments, sum(p.amount_minor)::bigint as amount_minor
-from payments p where p.received_at >= $1::timestamptz and p.reversed_at is null and p.split_of is null
+from payments p where p.received_at >= $1::timestamptz and p.reversed_at is null and p.split_at is null
 group by p.currency order by p.currency
 `
 
@@ -467,7 +470,7 @@ type TakenSinceRow struct {
 	AmountMinor int64
 }
 
-// Money that came in and was not taken back; the parts of a payment that was split are in its own sum.
+// Money that came in and was not taken back; of a payment that was split, its parts.
 func (q *Queries) TakenSince(ctx context.Context, since time.Time) ([]TakenSinceRow, error) {
 	rows, err := q.db.Query(ctx, takenSince, since)
 	if err != nil {
@@ -554,9 +557,10 @@ select a.id as action_id, a.kind, a.accepted_at, p.id as provision_id, p.usernam
     (case when p.last_error <> '' then p.last_error else r.last_error end)::text as last_error
 from (select n.id, n.kind, n.subscriber_id, n.actor, n.source, n.request_key, n.arguments, n.state, n.refusal, n.accepted_at, n.applied_at, n.confirmed_at from (select t.id, t.kind, t.subscriber_id, t.actor, t.source, t.request_key, t.arguments, t.state, t.refusal, t.accepted_at, t.applied_at, t.confirmed_at from actions t
             where t.subscriber_id = $1::bigint and t.accepted_at <= $2::timestamptz
-            order by t.id desc limit $3) n
-        where n.state in ('applied', 'confirmed') and n.confirmed_at is distinct from n.applied_at and n.kind <> all($4::text[])
-        order by n.id desc limit $5) a
+              and ($3::boolean or t.state in ('applied', 'confirmed') and t.confirmed_at is distinct from t.applied_at
+                  and t.kind <> all($4::text[]))
+            order by t.id desc limit $5) n
+        where n.state in ('applied', 'confirmed') and n.confirmed_at is distinct from n.applied_at) a
     join action_provisions ap on ap.action_id = a.id
     join provisions p on p.id = ap.provision_id join routers r on r.id = p.router_id
     cross join lateral (select greatest(a.applied_at, case when p.done_gen < ap.gen then a.applied_at
@@ -565,17 +569,18 @@ from (select n.id, n.kind, n.subscriber_id, n.actor, n.source, n.request_key, n.
 where (h.at, a.id, p.id) < ($2::timestamptz, $6::bigint, $7::bigint)
   and not exists (select 1 from action_provisions e
       where e.provision_id = ap.provision_id and e.gen = ap.gen and e.action_id < ap.action_id)
-order by h.at desc, a.id desc, p.id desc limit $5
+order by h.at desc, a.id desc, p.id desc limit $8
 `
 
 type TimelineAnswersParams struct {
 	SubscriberID int64
 	Before       time.Time
-	Reach        int32
+	AnyAction    bool
 	But          []string
-	Most         int32
+	Reach        int32
 	BeforeID     int64
 	BeforeOf     int64
+	Most         int32
 }
 
 type TimelineAnswersRow struct {
@@ -593,16 +598,18 @@ type TimelineAnswersRow struct {
 
 // What the routers answered to the actions of an account. A generation that several actions wanted is told once, with the
 // first of them; an action that was confirmed as it was applied asked nothing of a router. Of a provision only the last
-// confirmation is known: it is this one as long as no later generation was confirmed.
+// confirmation is known: it is this one as long as no later generation was confirmed. Looked through are the newest actions, or
+// the newest that had to be confirmed.
 func (q *Queries) TimelineAnswers(ctx context.Context, arg TimelineAnswersParams) ([]TimelineAnswersRow, error) {
 	rows, err := q.db.Query(ctx, timelineAnswers,
 		arg.SubscriberID,
 		arg.Before,
-		arg.Reach,
+		arg.AnyAction,
 		arg.But,
-		arg.Most,
+		arg.Reach,
 		arg.BeforeID,
 		arg.BeforeOf,
+		arg.Most,
 	)
 	if err != nil {
 		return nil, err
@@ -638,21 +645,23 @@ with told as materialized (
     select p.id, p.provider, p.merchant, coalesce(w.transaction_id, p.transaction_id) as transaction_id,
         coalesce(w.delivery_id, p.delivery_id) as delivery_id, coalesce(w.amount_minor, p.amount_minor) as amount_minor,
         p.amount_minor as part_minor, p.currency
-    from payments p left join payments w on w.id = p.split_of
-    where p.subscriber_id = $5::bigint and p.received_at <= $1::timestamptz
-    order by p.id desc limit $4
+    from (select n.id, n.provider, n.merchant, n.transaction_id, n.delivery_id, n.amount_minor, n.currency, n.occurred_at, n.received_at, n.reference, n.payer_name, n.payer_phone, n.payer_phone_hash, n.payer_key, n.subscriber_id, n.unallocated, n.allocation, n.entered_by, n.reversed_at, n.reversal_reason, n.split_at, n.split_of, n.created_at from payments n where n.subscriber_id = $5::bigint and n.received_at <= $1::timestamptz
+            order by n.id desc limit $6) p
+        left join payments w on w.id = p.split_of
 ), calls as (
-    select t.id as payment_id, t.delivery_id as delivery_id, false as again from told t where t.delivery_id is not null
+    select t.delivery_id as call_id, false as again, t.id, t.provider, t.merchant, t.transaction_id, t.amount_minor, t.part_minor, t.currency
+    from told t where t.delivery_id is not null
     union all
-    select t.id, d.id, true from told t join deliveries d on d.repeats = t.transaction_id and d.repeats <> ''
-    join payment_sources s on s.id = d.source_id and s.kind = t.provider and s.merchant = t.merchant
+    select r.id as call_id, true as again, t.id, t.provider, t.merchant, t.transaction_id, t.amount_minor, t.part_minor, t.currency
+    from told t join deliveries r on r.repeats = t.transaction_id and r.repeats <> ''
 )
-select d.id, d.received_at, s.name as source, c.again, t.id as payment_id, t.transaction_id, t.amount_minor, t.part_minor, t.currency,
-    coalesce((select l.action_id from ledger_entries l where l.payment_id = t.id and l.kind = 'payment'
+select d.id, d.received_at, s.name as source, c.again, c.id as payment_id, c.transaction_id, c.amount_minor, c.part_minor, c.currency,
+    coalesce((select l.action_id from ledger_entries l where l.payment_id = c.id and l.kind = 'payment'
         order by l.allocation desc limit 1), 0)::bigint as action_id
-from calls c join told t on t.id = c.payment_id join deliveries d on d.id = c.delivery_id join payment_sources s on s.id = d.source_id
-where (d.received_at, d.id, t.id) < ($1::timestamptz, $2::bigint, $3::bigint)
-order by d.received_at desc, d.id desc, t.id desc limit $4
+from calls c join deliveries d on d.id = c.call_id
+    join payment_sources s on s.id = d.source_id and (not c.again or s.kind = c.provider and s.merchant = c.merchant)
+where (d.received_at, d.id, c.id) < ($1::timestamptz, $2::bigint, $3::bigint)
+order by d.received_at desc, d.id desc, c.id desc limit $4
 `
 
 type TimelineDeliveriesParams struct {
@@ -661,6 +670,7 @@ type TimelineDeliveriesParams struct {
 	BeforeOf     int64
 	Most         int32
 	SubscriberID int64
+	Reach        int32
 }
 
 type TimelineDeliveriesRow struct {
@@ -684,6 +694,7 @@ func (q *Queries) TimelineDeliveries(ctx context.Context, arg TimelineDeliveries
 		arg.BeforeOf,
 		arg.Most,
 		arg.SubscriberID,
+		arg.Reach,
 	)
 	if err != nil {
 		return nil, err

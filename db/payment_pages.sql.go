@@ -16,8 +16,10 @@ select n.action_id::bigint as action_id, n.accepted_at::timestamptz as accepted_
     v.attempts, coalesce(v.next_try_at, r.next_try_at) as next_try_at,
     (case when v.last_error <> '' then v.last_error else r.last_error end)::text as last_error
 from (select a.subscriber_id, min(a.id) as action_id, min(a.accepted_at) as accepted_at, max(w.id) as provision_id
-        from waiting w join action_provisions l on l.provision_id = w.id and l.gen > w.done_gen
-            join actions a on a.id = l.action_id and a.state = 'applied' and a.kind = 'payment'
+        -- The limits keep the planner from reading all actions, as in PaidUnconfirmed.
+        from waiting w cross join lateral (select l.action_id from action_provisions l
+                where l.provision_id = w.id and l.gen > w.done_gen limit 1000) l
+            cross join lateral (select id, kind, subscriber_id, actor, source, request_key, arguments, state, refusal, accepted_at, applied_at, confirmed_at from actions t where t.id = l.action_id and t.state = 'applied' and t.kind = 'payment' limit 1) a
         group by a.subscriber_id having min(a.id) > $1::bigint order by min(a.id) limit $2) n
     join subscribers s on s.id = n.subscriber_id join provisions v on v.id = n.provision_id join routers r on r.id = v.router_id
 order by n.action_id
@@ -77,7 +79,7 @@ const paymentsReceived = `-- name: PaymentsReceived :many
 
 select p.id, p.provider, p.merchant, p.transaction_id, p.delivery_id, p.amount_minor, p.currency, p.occurred_at, p.received_at, p.reference, p.payer_name, p.payer_phone, p.payer_phone_hash, p.payer_key, p.subscriber_id, p.unallocated, p.allocation, p.entered_by, p.reversed_at, p.reversal_reason, p.split_at, p.split_of, p.created_at, coalesce(s.account, '')::text as account
 from payments p left join subscribers s on s.id = p.subscriber_id
-where p.received_at >= $1::timestamptz and p.received_at < $2::timestamptz and p.reversed_at is null and p.split_of is null
+where p.received_at >= $1::timestamptz and p.received_at < $2::timestamptz and p.reversed_at is null and p.split_at is null
   and p.id < $3::bigint
 order by p.id desc limit $4
 `
@@ -95,7 +97,7 @@ type PaymentsReceivedRow struct {
 }
 
 // What the console shows behind the counts of its home page.
-// Money that came in within a time and was not taken back, newest first. What was split is told as a whole, as it is counted.
+// Money that came in within a time and was not taken back, newest first; of a payment that was split, its parts.
 func (q *Queries) PaymentsReceived(ctx context.Context, arg PaymentsReceivedParams) ([]PaymentsReceivedRow, error) {
 	rows, err := q.db.Query(ctx, paymentsReceived,
 		arg.Since,

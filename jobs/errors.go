@@ -18,7 +18,8 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent marks an error that trying again cannot mend. The task is archived, where a person sees it.
+// Permanent marks an error that trying again cannot mend. The task is archived, where a person sees it. Its row has to be
+// done with in the same transaction: while it waits, the sweep brings the task back.
 func Permanent(err error) error { return permanent{err} }
 
 func isPermanent(err error) bool {

@@ -100,7 +100,7 @@ func TestTidying_IsLeftToTheWorkerThatIsAtIt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer tx.Rollback(context.WithoutCancel(t.Context()))
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
 	if free, err := db.New(tx).KeepHouse(t.Context()); err != nil || !free {
 		t.Fatalf("the other worker: %v, %v", free, err)
 	}

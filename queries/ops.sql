@@ -1,12 +1,16 @@
 -- name: CountActions :many
--- Commands that have not come to their end, by kind and state. Those that are applied wait for provisions.
+-- Commands that have not come to their end, by kind and state. Those that are applied wait for provisions; offset and
+-- limit have each looked up by its id, because there are few of them among very many.
+with waiting as materialized (
+    select distinct l.action_id from provisions p
+    cross join lateral (select n.action_id from action_provisions n where n.provision_id = p.id and n.gen > p.done_gen offset 0) l
+    where p.done_gen < p.want_gen
+)
 select a.kind, a.state, count(*) as actions from actions a where a.state = 'accepted' group by a.kind, a.state
 union all
-select a.kind, a.state, count(distinct a.id) as actions
-from provisions p
-join action_provisions l on l.provision_id = p.id and l.gen > p.done_gen
-join actions a on a.id = l.action_id and a.state = 'applied'
-where p.done_gen < p.want_gen group by a.kind, a.state;
+select a.kind, a.state, count(*) as actions
+from waiting w cross join lateral (select n.kind, n.state from actions n where n.id = w.action_id limit 1) a
+where a.state = 'applied' group by a.kind, a.state;
 
 -- name: OldestWaiting :one
 -- Since when the oldest row waits on three of the four lists; the zero instant stands for none.

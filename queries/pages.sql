@@ -13,34 +13,38 @@ with told as materialized (
     select p.id, p.provider, p.merchant, coalesce(w.transaction_id, p.transaction_id) as transaction_id,
         coalesce(w.delivery_id, p.delivery_id) as delivery_id, coalesce(w.amount_minor, p.amount_minor) as amount_minor,
         p.amount_minor as part_minor, p.currency
-    from payments p left join payments w on w.id = p.split_of
-    where p.subscriber_id = @subscriber_id::bigint and p.received_at <= @before::timestamptz
-    order by p.id desc limit @most
+    from (select n.* from payments n where n.subscriber_id = @subscriber_id::bigint and n.received_at <= @before::timestamptz
+            order by n.id desc limit @reach) p
+        left join payments w on w.id = p.split_of
 ), calls as (
-    select t.id as payment_id, t.delivery_id as delivery_id, false as again from told t where t.delivery_id is not null
+    select t.delivery_id as call_id, false as again, t.id, t.provider, t.merchant, t.transaction_id, t.amount_minor, t.part_minor, t.currency
+    from told t where t.delivery_id is not null
     union all
-    select t.id, d.id, true from told t join deliveries d on d.repeats = t.transaction_id and d.repeats <> ''
-    join payment_sources s on s.id = d.source_id and s.kind = t.provider and s.merchant = t.merchant
+    select r.id as call_id, true as again, t.id, t.provider, t.merchant, t.transaction_id, t.amount_minor, t.part_minor, t.currency
+    from told t join deliveries r on r.repeats = t.transaction_id and r.repeats <> ''
 )
-select d.id, d.received_at, s.name as source, c.again, t.id as payment_id, t.transaction_id, t.amount_minor, t.part_minor, t.currency,
-    coalesce((select l.action_id from ledger_entries l where l.payment_id = t.id and l.kind = 'payment'
+select d.id, d.received_at, s.name as source, c.again, c.id as payment_id, c.transaction_id, c.amount_minor, c.part_minor, c.currency,
+    coalesce((select l.action_id from ledger_entries l where l.payment_id = c.id and l.kind = 'payment'
         order by l.allocation desc limit 1), 0)::bigint as action_id
-from calls c join told t on t.id = c.payment_id join deliveries d on d.id = c.delivery_id join payment_sources s on s.id = d.source_id
-where (d.received_at, d.id, t.id) < (@before::timestamptz, @before_id::bigint, @before_of::bigint)
-order by d.received_at desc, d.id desc, t.id desc limit @most;
+from calls c join deliveries d on d.id = c.call_id
+    join payment_sources s on s.id = d.source_id and (not c.again or s.kind = c.provider and s.merchant = c.merchant)
+where (d.received_at, d.id, c.id) < (@before::timestamptz, @before_id::bigint, @before_of::bigint)
+order by d.received_at desc, d.id desc, c.id desc limit @most;
 
 -- name: TimelineAnswers :many
 -- What the routers answered to the actions of an account. A generation that several actions wanted is told once, with the
 -- first of them; an action that was confirmed as it was applied asked nothing of a router. Of a provision only the last
--- confirmation is known: it is this one as long as no later generation was confirmed.
+-- confirmation is known: it is this one as long as no later generation was confirmed. Looked through are the newest actions, or
+-- the newest that had to be confirmed.
 select a.id as action_id, a.kind, a.accepted_at, p.id as provision_id, p.username, r.name as router,
     (p.subscriber_id is distinct from a.subscriber_id)::boolean as was_left, (p.done_gen >= ap.gen)::boolean as confirmed, h.at::timestamptz as at,
     (case when p.last_error <> '' then p.last_error else r.last_error end)::text as last_error
 from (select n.* from (select t.* from actions t
             where t.subscriber_id = @subscriber_id::bigint and t.accepted_at <= @before::timestamptz
+              and (@any_action::boolean or t.state in ('applied', 'confirmed') and t.confirmed_at is distinct from t.applied_at
+                  and t.kind <> all(@but::text[]))
             order by t.id desc limit @reach) n
-        where n.state in ('applied', 'confirmed') and n.confirmed_at is distinct from n.applied_at and n.kind <> all(@but::text[])
-        order by n.id desc limit @most) a
+        where n.state in ('applied', 'confirmed') and n.confirmed_at is distinct from n.applied_at) a
     join action_provisions ap on ap.action_id = a.id
     join provisions p on p.id = ap.provision_id join routers r on r.id = p.router_id
     cross join lateral (select greatest(a.applied_at, case when p.done_gen < ap.gen then a.applied_at
@@ -71,11 +75,10 @@ from place w cross join lateral (
 where n.started_at >= w.since and n.started_at <= @before::timestamptz;
 
 -- name: ServiceGiven :many
--- The actions within a time that may have brought a customer back.
-select a.id, a.kind, a.accepted_at from actions a
-where a.subscriber_id = @subscriber_id::bigint and a.kind in ('payment', 'reconnect', 'extend') and a.state in ('applied', 'confirmed')
-  and a.accepted_at between @since::timestamptz and @until::timestamptz
-order by a.id desc limit @most;
+-- The actions within a time that may have brought a customer back, among the newest of the account until then.
+select n.id, n.kind, n.accepted_at from (select a.* from actions a
+        where a.subscriber_id = @subscriber_id::bigint and a.accepted_at <= @until::timestamptz order by a.id desc limit @reach) n
+where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed') and n.accepted_at >= @since::timestamptz;
 
 -- name: UndoneActions :many
 -- Which of some actions were taken back.
@@ -118,10 +121,14 @@ order by t.name, o.staff_id;
 delete from presence where subscriber_id = @subscriber_id and staff_id = @staff_id;
 
 -- name: OnlineByRouter :many
--- How many sessions run on each router, by the rule of package console (viewConnection).
-select r.name, (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null
-    and greatest(o.seen_at, r.sessions_at) + r.interim_seconds * interval '1 second' * sqlc.arg(intervals)::int >= @now::timestamptz) as online
-from routers r where r.archived_at is null;
+-- How many sessions run on each router, by the rule of package console (viewConnection). Where all of them were listed of late
+-- the index alone answers.
+select r.name, (case
+    when r.sessions_at >= w.heard then (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null)
+    else (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null and o.seen_at >= w.heard)
+    end)::bigint as online
+from routers r cross join lateral (select (@now::timestamptz) - r.interim_seconds * interval '1 second' * sqlc.arg(intervals)::int as heard) w
+where r.archived_at is null;
 
 -- name: HomeCounts :one
 -- Numbers of accounts, each counted as the list behind it would show them, and no further than to a bound.
@@ -136,9 +143,9 @@ from (select count(*) filter (where n.expires_at <= @soon::timestamptz) as soon,
         order by s.expires_at limit @most) n) e;
 
 -- name: TakenSince :many
--- Money that came in and was not taken back; the parts of a payment that was split are in its own sum.
+-- Money that came in and was not taken back; of a payment that was split, its parts.
 select p.currency, count(*) as payments, sum(p.amount_minor)::bigint as amount_minor
-from payments p where p.received_at >= @since::timestamptz and p.reversed_at is null and p.split_of is null
+from payments p where p.received_at >= @since::timestamptz and p.reversed_at is null and p.split_at is null
 group by p.currency order by p.currency;
 
 -- name: UnallocatedMoney :many
@@ -175,7 +182,7 @@ union all
 
 -- name: PaymentsPerDay :many
 select to_char(p.received_at at time zone @zone::text, 'YYYY-MM-DD') as day, count(*) as payments, sum(p.amount_minor)::bigint as amount_minor
-from payments p where p.received_at >= @since::timestamptz and p.currency = @currency and p.reversed_at is null and p.split_of is null
+from payments p where p.received_at >= @since::timestamptz and p.currency = @currency and p.reversed_at is null and p.split_at is null
 group by 1 order by 1;
 
 -- name: OnlineOverTime :many

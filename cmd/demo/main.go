@@ -1,5 +1,6 @@
 // Command demo shows Qserve at work on one machine: it starts PostgreSQL, Redis, three simulated MikroTik routers with
-// a few hundred customers and the whole of Qserve, tells a story in the terminal, and stays up to be played with.
+// a few hundred customers and the whole of Qserve, tells a story in the terminal, and stays up to be played with; it
+// prints the console's address and a sign-in.
 //
 // It uses QSERVE_DATABASE_URL and QSERVE_REDIS_URL where they are set, else the programs on this machine, else (for
 // Redis) an embedded imitation. Nothing is left behind.

@@ -14,6 +14,7 @@ import (
 
 	"qserve/account"
 	"qserve/cmd/internal/stage"
+	"qserve/console"
 	"qserve/internal/stack"
 	"qserve/router"
 	"qserve/router/mikrosim"
@@ -30,6 +31,8 @@ type scene struct {
 	paid    []stage.Person // online when the story begins
 	expired []stage.Person // dialling, and refused
 	fixed   int            // fixed addresses given out
+
+	owner stage.SignIn // of whoever plays on in the console
 }
 
 const (
@@ -60,6 +63,9 @@ func open(ctx context.Context, log *slog.Logger) (*scene, error) {
 	}
 	s := &scene{Stage: st, backdoorEnded: make(chan error, 1)}
 	if err := s.cast(ctx); err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	if s.owner, err = s.Hire(ctx, "owner", "Olive Owner", console.RoleOwner); err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil

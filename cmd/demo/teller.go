@@ -71,10 +71,16 @@ type readyLine struct {
 	SimURL      string           `json:"sim_url"`
 	DatabaseURL string           `json:"database_url"`
 	RedisURL    string           `json:"redis_url"`
+	SignIn      signInLine       `json:"sign_in"`
 	APIToken    string           `json:"api_token"`
 	Sources     []sourceLine     `json:"sources"`
 	Routers     []routerLine     `json:"routers"`
 	Subscribers []subscriberLine `json:"subscribers"`
+}
+
+type signInLine struct {
+	User     string `json:"user"`
+	Password string `json:"password"`
 }
 
 type sourceLine struct {
@@ -107,6 +113,7 @@ func (t *teller) ready(ctx context.Context, s *scene) error {
 	line := readyLine{
 		Step: "ready", OK: true, BaseURL: s.Program.BaseURL(), OpsURL: s.Program.OpsURL(), SimURL: s.backdoorURL,
 		DatabaseURL: s.DatabaseURL, RedisURL: s.Redis.URL(), APIToken: s.APIToken,
+		SignIn: signInLine{s.owner.User, s.owner.Password},
 	}
 	for _, src := range s.Sources {
 		line.Sources = append(line.Sources, sourceLine{src.Name, src.Kind, s.Program.BaseURL() + src.URL, src.Secret})
@@ -135,6 +142,8 @@ func (t *teller) ready(ctx context.Context, s *scene) error {
 		return t.line(line)
 	}
 	t.say("\nQserve stays up until Ctrl-C.")
+	t.say("  console     %s", line.BaseURL)
+	t.say("  its sign-in %s, password %s", line.SignIn.User, line.SignIn.Password)
 	t.say("  webhooks    %s", line.BaseURL)
 	t.say("  staff API   %s/api/v1/openapi.json", line.BaseURL)
 	t.say("  its token   %s", line.APIToken)

@@ -21,7 +21,7 @@ type paymentCommands struct {
 
 type paymentList struct {
 	Unallocated bool   `xor:"status" help:"Only those that are nobody's yet."`
-	Status      string `xor:"status" help:"Only those that are unallocated, credited or reversed."`
+	Status      string `xor:"status" help:"Only those that are unallocated, credited, reversed or split."`
 	Find        string `help:"A receipt number, or the account as the payer typed it."`
 	Part        part   `embed:""`
 }

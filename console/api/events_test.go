@@ -148,13 +148,7 @@ func TestStreams_AreBoundedAndOneThatIsTooManyIsToldToComeBack(t *testing.T) {
 	action, _ := o.events(t.Context(), o.token)
 	path := "/actions/" + id(action) + "/events"
 	const most = 500
-	open := make([]*http.Response, 0, most)
-	defer func() {
-		for _, answer := range open {
-			answer.Body.Close()
-		}
-	}()
-	for range most - 1 {
+	for n := range most - 1 {
 		r, err := http.NewRequestWithContext(t.Context(), "GET", o.http.URL+api.Prefix+path, nil)
 		if err != nil {
 			t.Fatal(err)
@@ -164,8 +158,9 @@ func TestStreams_AreBoundedAndOneThatIsTooManyIsToldToComeBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if open = append(open, answer); answer.StatusCode != http.StatusOK {
-			t.Fatalf("stream %d answers %d", len(open), answer.StatusCode)
+		t.Cleanup(func() { answer.Body.Close() })
+		if answer.StatusCode != http.StatusOK {
+			t.Fatalf("stream %d answers %d", n+2, answer.StatusCode)
 		}
 	}
 	full := o.want(http.StatusServiceUnavailable, o.call("GET", path, ""))

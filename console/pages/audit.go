@@ -6,6 +6,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -24,7 +25,7 @@ func (s *server) auditRoutes(r chi.Router) {
 var (
 	accountKinds = []string{
 		"payment", "renewal", "create", "suspend", "reconnect", "change-package", "cancel-change", "extend", "edit", "note", "undo", "expire",
-		"reverse", "unallocate", "split", "delete",
+		"reverse", "split", "delete",
 	}
 	settingKinds = []choice{
 		{"sign-in", "Sign-in"}, {"sign-in-locked", "Sign-in locked"}, {"sign-out", "Signed out everywhere"}, {"password-change", "Password changed"},
@@ -56,8 +57,11 @@ type auditLine struct {
 	Facts  []fact // what changed
 }
 
-// fact is something before and after.
-type fact struct{ Name, Before, After string }
+// fact is something before and after. One that is New belongs to something that was not there before.
+type fact struct {
+	Name, Before, After string
+	New                 bool
+}
 
 // auditList is the page of the audit log.
 type auditList struct {
@@ -85,7 +89,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, v := range found.Items {
-		list.Lines = append(list.Lines, auditLine{AuditView: v, Called: auditKind(v.Kind), Link: objectPath(v, me(r)), Facts: facts(v)})
+		list.Lines = append(list.Lines, auditLine{AuditView: v, Called: auditKind(v.Kind), Link: objectPath(v, me(r)), Facts: s.words.facts(v, s.Service.Clock.Now())})
 	}
 	list.First, list.CSV = list.address("/audit", ""), list.address("/audit.csv", "")
 	if found.Next != "" {
@@ -167,17 +171,23 @@ func objectPath(v console.AuditView, m console.Member) string {
 }
 
 // facts are what changed, in the order of their names.
-func facts(v console.AuditView) []fact {
-	names := maps.Clone(v.Before)
-	if names == nil {
-		names = map[string]string{}
-	}
+func (w words) facts(v console.AuditView, now time.Time) []fact {
+	names := map[string]string{}
+	maps.Copy(names, v.Before)
 	maps.Copy(names, v.After)
 	var all []fact
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		all = append(all, fact{strings.ReplaceAll(name, "_", " "), v.Before[name], v.After[name]})
+		all = append(all, fact{strings.ReplaceAll(name, "_", " "), w.fact(v.Before[name], now), w.fact(v.After[name], now), len(v.Before) == 0})
 	}
 	return all
+}
+
+// fact is a value of the log; an instant as people read it.
+func (w words) fact(value string, now time.Time) string {
+	if at, err := time.Parse(time.RFC3339, value); err == nil {
+		return w.at(at, now)
+	}
+	return value
 }
 
 // auditCSV is the log as it is filtered, from its newest line on.

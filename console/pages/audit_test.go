@@ -80,12 +80,15 @@ func TestAudit_GoesBackPageByPage(t *testing.T) {
 	}
 }
 
-var kindsInCode = regexp.MustCompile(`(?:note\(ctx, q, [^"]*|\.say\()"([a-z-]+)"`)
+var kindsInCode = regexp.MustCompile(`(?:note\(ctx, q, [^"]*|\.say\(|\.tick\()"([a-z-]+)"`)
+
+// offeredKinds leaves out the actors, who have a space in their names.
+var offeredKinds = regexp.MustCompile(`<option value="([a-z-]+)"`)
 
 // A kind of line that is new has to be found by the filter too.
 func TestAudit_CanBeFilteredByEveryKindThatIsWritten(t *testing.T) {
 	t.Parallel()
-	var kinds []string
+	kinds := []string{"delete"} // what package db writes when it forgets an account
 	for _, pattern := range []string{"../*.go", "../../account/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
@@ -110,6 +113,11 @@ func TestAudit_CanBeFilteredByEveryKindThatIsWritten(t *testing.T) {
 	for _, kind := range kinds {
 		if !strings.Contains(page.body, `<option value="`+kind+`"`) {
 			t.Errorf("nobody can filter by %q", kind)
+		}
+	}
+	for _, offered := range offeredKinds.FindAllStringSubmatch(page.body, -1) {
+		if !slices.Contains(kinds, offered[1]) {
+			t.Errorf("the filter offers %q, which is never written", offered[1])
 		}
 	}
 }

@@ -3,6 +3,7 @@ package pages
 import (
 	"context"
 	"net/http"
+	"slices"
 	"strconv"
 	"time"
 
@@ -32,7 +33,7 @@ type step struct{ Text, Class string }
 
 const (
 	// cardsFor is for how long a finished action stays, unless it was read before.
-	cardsFor = 15 * time.Minute
+	cardsFor = 10 * time.Minute
 	// undoFor is for how long Undo is offered.
 	undoFor = 30 * time.Second
 )
@@ -45,7 +46,7 @@ func (s *server) cards(ctx context.Context, m console.Member, sub console.Subscr
 		return nil, err
 	}
 	cards := make([]card, 0, len(actions))
-	for _, a := range actions {
+	for _, a := range slices.Backward(actions) {
 		cards = append(cards, s.card(a, m, sub.Account, now))
 	}
 	return cards, nil
@@ -68,7 +69,7 @@ func (s *server) card(a console.ActionView, m console.Member, account string, no
 		c.Words = a.Reason + "."
 	default:
 		c.Steps = append(c.Steps, step{"applied", "done"})
-		s.routers(&c, now)
+		s.routers(&c, m.May(mayTry...), now)
 	}
 	if now.Sub(a.AcceptedAt) < undoFor && a.State != "refused" && m.May(console.ScopeSubscribers) {
 		switch a.Kind {
@@ -82,7 +83,7 @@ func (s *server) card(a console.ActionView, m console.Member, account string, no
 }
 
 // routers tells what the routers answered to an applied action.
-func (s *server) routers(c *card, now time.Time) {
+func (s *server) routers(c *card, mayTry bool, now time.Time) {
 	if c.State == "confirmed" && c.ConfirmedAt != nil {
 		c.Class = "confirmed"
 		took := span(c.ConfirmedAt.Sub(c.AcceptedAt))
@@ -104,7 +105,9 @@ func (s *server) routers(c *card, now time.Time) {
 			c.Words = r.Router + " has been asked and has not confirmed it since " + span(waited) + ". It applies by itself."
 		}
 		if r.LastError != "" {
-			c.Router = r.Router
+			if mayTry {
+				c.Router = r.Router
+			}
 			c.Words = r.Router + " does not take it: " + r.LastError + ". It applies by itself"
 			if r.NextTryAt != nil && r.NextTryAt.After(now) {
 				c.Words += "; next try in " + span(r.NextTryAt.Sub(now))

@@ -107,7 +107,7 @@ func (s *server) customers(w http.ResponseWriter, r *http.Request) {
 	if list.Customers.Next != "" {
 		list.Following = list.address(list.Customers.Next)
 	}
-	s.show(w, r, http.StatusOK, "customers", page{Title: "Customers", Nav: "customers", Data: list})
+	s.show(w, r, http.StatusOK, "customers", page{Title: "Customers", Nav: "customers", Find: true, Data: list})
 }
 
 // only is where a search leads that found one thing: one paste answers the question.

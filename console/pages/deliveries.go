@@ -100,7 +100,9 @@ func (s *server) deliveries(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusOK, "deliveries", page{Title: "Deliveries", Nav: "deliveries", Data: list})
 }
 
-func (l deliveryList) address(cursor string) string { return deliveriesPath(l.Query.Source, l.Query.State, cursor) }
+func (l deliveryList) address(cursor string) string {
+	return deliveriesPath(l.Query.Source, l.Query.State, cursor)
+}
 
 // With is the address of the list with another state.
 func (l deliveryList) With(state string) string { return deliveriesPath(l.Query.Source, state, "") }

@@ -38,6 +38,7 @@ func (s *server) functions() template.FuncMap {
 		"at":       func(t any) template.HTML { return s.timeElement(t, s.words.at) },
 		"day":      func(t any) template.HTML { return s.timeElement(t, s.words.date) },
 		"relative": func(t any) template.HTML { return s.timeElement(t, s.words.relative) },
+		"stamp":    func(t any) template.HTML { return s.timeElement(t, s.words.stamp) },
 		"second": func(t any) template.HTML {
 			return s.timeElement(t, func(t, _ time.Time) string { return s.words.second(t) })
 		},

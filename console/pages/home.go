@@ -49,7 +49,7 @@ func (s *server) home(w http.ResponseWriter, r *http.Request) {
 		TodayCount: counted(view.PaymentsToday), NobodyCount: counted(view.Unallocated),
 		AllRouters: len(view.Routers), Routers: troubled(view.Routers), Charts: s.charts(view, now), now: now,
 	}
-	s.show(w, r, http.StatusOK, "home", page{Title: "Home", Nav: "home", Data: h})
+	s.show(w, r, http.StatusOK, "home", page{Title: "Home", Nav: "home", Find: true, Data: h})
 }
 
 // troubled puts routers that keep somebody waiting first, and leaves out what would be too much.

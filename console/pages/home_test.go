@@ -79,7 +79,7 @@ func TestHome_SaysWhoPaidAndWaitsForARouter(t *testing.T) {
 	o.clock.Set(noon.Add(5 * time.Minute))
 	b := o.as(console.RoleSupport)
 	b.get("/").says(t, http.StatusOK, "1 paid, not confirmed by the router since 12:00, 5 min ago", "5 min", "Router Kilimani has not confirmed yet what it should hold for ACC-0042",
-		"Kilimani Does not answer", "65 min ago", "1 for 5 min")
+		"Kilimani Does not answer", "1 hour ago", "1 waiting for 5 min")
 	list := b.get("/payments/unconfirmed")
 	list.says(t, http.StatusOK, "Jane Doe", "ACC-0042", "Kilimani", "5 min", "no answer from <10.9.0.2>", "next try in 1 min")
 	if strings.Contains(list.body, "<10.9") {

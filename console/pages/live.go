@@ -48,7 +48,7 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *server) actionLive(w http.ResponseWriter, r *http.Request) {
-	s.stream(w, r, []piece{{"card", "action", "card"}}, func(ctx context.Context) (any, bool, error) {
+	s.stream(w, r, []piece{{"card", "action", "one"}}, func(ctx context.Context) (any, bool, error) {
 		c, err := s.actionCard(ctx, me(r), chi.URLParam(r, "id"))
 		return c, hurried([]card{c}, s.Service.Clock.Now()), err
 	})

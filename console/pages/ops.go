@@ -66,7 +66,7 @@ type opsPage struct {
 // opsList is one of the four lists of undone work.
 type opsList struct {
 	console.WaitingView
-	Name  string
+	Title string
 	State light
 	Link  string // where exactly these are listed; empty: nowhere
 }
@@ -115,7 +115,7 @@ func (s *server) whatWaits(ctx context.Context) (opsPage, error) {
 	}
 	p := opsPage{AsOf: view.AsOf}
 	for _, v := range view.Lists {
-		l := opsList{WaitingView: v, Name: opsNames[v.List], State: waitingState(v, view.AsOf)}
+		l := opsList{WaitingView: v, Title: strings.ToUpper(v.What[:1]) + v.What[1:], State: waitingState(v, view.AsOf)}
 		if v.List == "deliveries" {
 			l.Link = deliveriesPath("", "received", "")
 		}
@@ -176,7 +176,7 @@ func verdict(p opsPage) light {
 	rank := map[string]int{"ok": 0, "": 1, "warn": 2, "bad": 3}
 	for _, list := range p.Lists {
 		if list.Waiting > 0 {
-			waiting = append(waiting, plural(list.Waiting, list.Name))
+			waiting = append(waiting, plural(list.Waiting, opsNames[list.List]))
 		}
 		if rank[list.State.Class] > rank[l.Class] {
 			l.Word, l.Shape, l.Class = list.State.Word, list.State.Shape, list.State.Class

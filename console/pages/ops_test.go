@@ -24,8 +24,8 @@ func TestOps_SaysWhatWaitsAndWhy(t *testing.T) {
 	page := b.get("/ops")
 	for _, want := range []string{
 		"Stuck : 1 webhook, 1 router change; Kilimani does not answer", // in one sentence
-		"the database was busy (1)", "for 1 hour", // the lists
-		"Not reached next try in 20 s", "connection refused", "failed 4 times in a row", "<i>Jane</i>", // who holds back whom
+		"the database was busy (1)", "Stuck 1 1 hour",                  // the lists
+		"next try in 20 s", "connection refused", "failed 4 times in a row", "<i>Jane</i>", // who holds back whom
 		"Failed TransAmount is missing", "Delivery " + itoa(failed), // webhooks
 		"Retry now on Kilimani", "Retry now delivery " + itoa(failed),
 	} {
@@ -66,8 +66,11 @@ func TestQueues_OpsLooksAndOwnersChange(t *testing.T) {
 	t.Parallel()
 	o := open(t)
 	change := "/ops/queues/api/queues/accounts/pending_tasks:delete_all"
-	for _, path := range []string{"/ops/queues", "/ops/queues/", "/ops/queues/static/js/main.js", "/ops/queues/api/queues"} {
+	for _, path := range []string{"/ops/queues", "/ops/queues/", "/ops/queues/static/js/main.js"} {
 		o.only(path, console.RoleOwner, console.RoleManager, console.RoleOps)
+	}
+	if a := o.stranger().get("/ops/queues/api/queues"); a.status != http.StatusUnauthorized {
+		t.Errorf("the dashboard of nobody is answered %d", a.status)
 	}
 	owner, ops := o.as(console.RoleOwner), o.as(console.RoleOps)
 	if a := ops.get("/ops/queues/"); a.body != "queues, may change: false" {
@@ -91,7 +94,7 @@ func TestQueues_OpsLooksAndOwnersChange(t *testing.T) {
 				t.Errorf("%s from %v answers %d", method, header, a.status)
 			}
 		}
-		if a := o.stranger().send(method, change, nil, nil); a.status != http.StatusSeeOther || a.body == "queues, may change: true" {
+		if a := o.stranger().send(method, change, nil, nil); a.status != http.StatusUnauthorized || a.body == "queues, may change: true" {
 			t.Errorf("nobody: %s answers %d %s", method, a.status, a.body)
 		}
 	}

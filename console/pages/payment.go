@@ -62,7 +62,7 @@ func sentMoney(r *http.Request) (moneyForm, error) {
 // there is a wrong account: the payment is.
 func (f *moneyForm) refused(err error) bool {
 	if missing, ok := errors.AsType[*console.NotFoundError](err); ok && strings.Contains(missing.What, "account") {
-		f.Field, f.Problem = "account", "cannot be found: "+missing.Error()
+		f.Field, f.Problem = "account", missing.Error()
 		return true
 	}
 	field, text, ok := refusal(err)
@@ -110,7 +110,7 @@ func (s *server) readPayment(r *http.Request, f moneyForm) (paymentPage, error) 
 			p.Receipt = &receipt
 		}
 	case "split":
-		p.Pieces, err = s.pieces(ctx, p.PaymentView.Parts)
+		p.Pieces, err = s.pieces(ctx, p.Parts)
 	case "unallocated":
 		if me(r).May(console.ScopePayments) {
 			if p.Offers, err = s.offers(ctx, id); err == nil && p.Problem == "" {
@@ -212,7 +212,7 @@ func (s *server) allocate(w http.ResponseWriter, r *http.Request) {
 	}
 	switch {
 	case err == nil:
-		moveOn(w, r, "/customers/"+url.PathEscape(sub.Account))
+		s.done(w, r, "/customers/"+url.PathEscape(sub.Account), "")
 	case f.refused(err):
 		s.showPayment(w, r, http.StatusUnprocessableEntity, f)
 	default:

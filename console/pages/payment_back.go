@@ -13,6 +13,7 @@ type takeBack struct {
 	question string
 	button   string
 	hint     string // of the reason
+	told     string // when it is done and there is no account to look at
 	danger   bool
 	required bool // whether there has to be a reason
 }
@@ -20,11 +21,11 @@ type takeBack struct {
 var takeBacks = []takeBack{
 	{
 		name: "reverse", question: "Reverse this payment for good?", button: "Reverse the payment", danger: true, required: true,
-		hint: "Because the provider took the money back, or because it was never paid. It stands in the history.",
+		hint: "Because the provider took the money back, or because it was never paid. It stands in the history.", told: "The payment is reversed.",
 	},
 	{
 		name: "unallocate", question: "Take this payment back from its account?", button: "Take the payment back",
-		hint: "For the history, for example whose money it is.",
+		hint: "For the history, for example whose money it is.", told: "The payment is taken back.",
 	},
 }
 
@@ -115,9 +116,9 @@ func (s *server) takeBack(t takeBack) http.HandlerFunc {
 			s.fail(w, r, err)
 		case action != nil && before.Account != nil:
 			visit(r).action = action.ID
-			moveOn(w, r, "/customers/"+url.PathEscape(*before.Account))
+			s.done(w, r, "/customers/"+url.PathEscape(*before.Account), "")
 		default:
-			moveOn(w, r, paymentPath(id))
+			s.done(w, r, paymentPath(id), t.told)
 		}
 	}
 }

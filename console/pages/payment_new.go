@@ -127,9 +127,10 @@ func (s *server) enterPayment(w http.ResponseWriter, r *http.Request) {
 			visit(r).action = entered.Action.ID
 		}
 		if to == "" {
-			to = paymentPath(entered.Payment.ID)
+			s.done(w, r, paymentPath(entered.Payment.ID), "The payment is entered, and waits for its account.")
+			return
 		}
-		moveOn(w, r, to)
+		s.done(w, r, to, "")
 		return
 	}
 	if !f.refused(err) {

@@ -159,7 +159,7 @@ func (s *server) split(w http.ResponseWriter, r *http.Request) {
 				visit(r).action = p.Action.ID
 			}
 		}
-		moveOn(w, r, paymentPath(f.Payment.ID))
+		s.done(w, r, paymentPath(f.Payment.ID), "The payment is split. Its parts are on their way to their accounts.")
 		return
 	}
 	if !f.refused(err) {

@@ -45,6 +45,9 @@ type paymentRow struct{ console.PaymentView }
 // Way is how the money came, in people's words.
 func (p paymentRow) Way() string { return way(p.Method) }
 
+// EnteredName is who entered it by hand; empty: a provider told of it.
+func (p paymentRow) EnteredName() string { return who(p.EnteredBy, console.Member{}) }
+
 func way(method string) string {
 	switch method {
 	case "mpesa":
@@ -187,13 +190,4 @@ func paymentID(r *http.Request) (int64, error) {
 		return 0, &console.NotFoundError{What: "payment " + strconv.Quote(text)}
 	}
 	return id, nil
-}
-
-// moveOn leads from a form that has done its work to a page.
-func moveOn(w http.ResponseWriter, r *http.Request, to string) {
-	if isPart(r) {
-		w.Header().Set("Hx-Redirect", to)
-		return
-	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
 }

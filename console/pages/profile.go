@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+	"golang.org/x/sync/errgroup"
 
 	"qserve/account"
 	"qserve/console"
@@ -66,17 +67,26 @@ func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab
 	if p.Sub, err = s.Service.Subscriber(ctx, ref); err != nil {
 		return p, err
 	}
-	if p.Plan, err = s.Service.Plan(ctx, p.Sub.Plan); err != nil {
-		return p, err
-	}
-	payments, err := s.Service.PaymentsOf(ctx, p.Sub.Account, console.HistoryQuery{Limit: 1})
-	if err != nil {
-		return p, err
-	}
-	if p.Cards, err = s.cards(ctx, m, p.Sub); err != nil {
-		return p, err
-	}
-	if p.Tab, err = s.readTab(ctx, p.Sub, t); err != nil {
+	// Somebody waits, and none of these needs another.
+	var payments console.Page[console.PaymentView]
+	reads, all := errgroup.WithContext(ctx)
+	reads.Go(func() (err error) {
+		p.Plan, err = s.Service.Plan(all, p.Sub.Plan)
+		return err
+	})
+	reads.Go(func() (err error) {
+		payments, err = s.Service.PaymentsOf(all, p.Sub.Account, console.HistoryQuery{Limit: 1})
+		return err
+	})
+	reads.Go(func() (err error) {
+		p.Cards, err = s.cards(all, m, p.Sub)
+		return err
+	})
+	reads.Go(func() (err error) {
+		p.Tab, err = s.readTab(all, p.Sub, t)
+		return err
+	})
+	if err := reads.Wait(); err != nil {
 		return p, err
 	}
 	now := s.Service.Clock.Now()

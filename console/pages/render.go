@@ -23,6 +23,7 @@ type page struct {
 	Nav   string // which entry of the navigation is current
 	Me    console.Member
 	Query string // what is in the search box
+	Find  bool   // whether the search box has the focus on arrival
 	Flash string
 	Theme string // light, dark, or empty for what the system has
 	Data  any

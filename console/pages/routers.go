@@ -19,6 +19,9 @@ func (s *server) routerRoutes(r chi.Router) {
 	r.Group(func(r chi.Router) {
 		r.Use(s.guard(console.ScopeSettings, console.ScopeOps))
 		r.Post("/routers/{name}/check", s.checkRouter)
+	})
+	r.Group(func(r chi.Router) {
+		r.Use(s.guard(mayTry...))
 		r.Post("/routers/{name}/try-now", s.tryRouter)
 	})
 	r.Group(func(r chi.Router) {
@@ -31,6 +34,9 @@ func (s *server) routerRoutes(r chi.Router) {
 		r.Post("/routers/{name}/remove", s.removeRouter)
 	})
 }
+
+// mayTry is who may have a router tried now: also whoever has a customer of it on the phone.
+var mayTry = []console.Scope{console.ScopeSubscribers, console.ScopeSettings, console.ScopeOps}
 
 // routerRow is a router in the list.
 type routerRow struct {
@@ -45,13 +51,16 @@ const behindAfter = time.Minute
 func (w words) health(v console.RouterView, now time.Time) light {
 	switch {
 	case v.LastContactAt == nil && v.LastError == "":
-		return light{"Never heard of", "circle-help", "", "nothing was asked of it yet"}
+		return light{"Never needed yet", "circle-help", "", ""}
 	case !v.Reachable:
 		detail := "tried again by itself"
 		if v.NextTryAt != nil && v.NextTryAt.After(now) {
 			detail = "next try in " + span(v.NextTryAt.Sub(now))
 		}
-		return light{"Not reached", "circle-x", "bad", detail}
+		if v.LastContactAt == nil {
+			return light{"Never answered", "circle-x", "bad", detail}
+		}
+		return light{"Does not answer", "circle-x", "bad", detail}
 	case v.LastError != "":
 		return light{"Answers with an error", "triangle-alert", "warn", ""}
 	case v.Unconfirmed > 0 && v.Oldest != nil && now.Sub(*v.Oldest) > behindAfter:

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -20,8 +21,8 @@ const policy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src
 // maxForm bounds what a form may send, in bytes.
 const maxForm = 256 << 10
 
-// pageTime bounds what one page may take, except for live ones.
-const pageTime = 20 * time.Second
+// pageTime bounds what one page may take, except for live ones and sheets. It is longer than a check of a router.
+const pageTime = 30 * time.Second
 
 // serve wraps every request: the headers that all answers have, the log line, and panics. The line has neither the query
 // nor the body, nor the path with its account number: personal data does not belong into logs.
@@ -39,7 +40,13 @@ func (s *server) serve(next http.Handler) http.Handler {
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)
 		who := &visitor{}
-		r = r.WithContext(context.WithValue(r.Context(), visitorKey{}, who))
+		ctx := context.WithValue(r.Context(), visitorKey{}, who)
+		if !strings.HasSuffix(r.URL.Path, "/live") && !strings.HasSuffix(r.URL.Path, ".csv") {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, pageTime)
+			defer cancel()
+		}
+		r = r.WithContext(ctx)
 		seen := middleware.NewWrapResponseWriter(w, r.ProtoMajor)
 		defer func() {
 			if value := recover(); value != nil {

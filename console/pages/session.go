@@ -9,38 +9,37 @@ import (
 	"time"
 
 	"github.com/alexedwards/scs/v2"
-	"github.com/alexedwards/scs/v2/memstore"
 
 	"qserve/console"
 )
 
-// How long a session lasts: unused, and at most.
+// How long a session lasts: unused, and at most. When it was last used is known to within usedEvery.
 const (
 	sessionIdle = 8 * time.Hour
 	sessionMost = 7 * 24 * time.Hour
+	usedEvery   = 5 * time.Minute
 )
 
 // What a session holds.
 const (
 	keyStaff      = "staff"      // id
 	keyGeneration = "generation" // of the person's sessions
+	keyUsed       = "used"       // when it was, seconds since 1970
 	keyFlash      = "flash"      // what is told on the next page
 )
 
+// newSessions makes the manager itself, because the library's own way begins with a store in memory and its goroutine.
 func newSessions(cfg Config) *scs.SessionManager {
-	m := scs.New()
-	if own, ok := m.Store.(*memstore.MemStore); ok {
-		own.StopCleanup() // the store that it begins with, in memory, cleans up in a goroutine of its own
-	}
-	m.Store = cfg.Service.SessionStore()
-	m.IdleTimeout, m.Lifetime = sessionIdle, sessionMost
-	m.Cookie.Name = "qserve"
+	name := "qserve"
 	if cfg.Secure {
-		m.Cookie.Name = "__Host-qserve"
+		name = "__Host-qserve"
 	}
-	m.Cookie.HttpOnly, m.Cookie.Secure, m.Cookie.SameSite, m.Cookie.Path = true, cfg.Secure, http.SameSiteLaxMode, "/"
-	m.Cookie.Persist = false
-	return m
+	return &scs.SessionManager{
+		Store: cfg.Service.SessionStore(), Codec: scs.GobCodec{},
+		// The idle time is ours: the library would store every session at every page.
+		Lifetime: sessionMost,
+		Cookie:   scs.SessionCookie{Name: name, HttpOnly: true, Secure: cfg.Secure, SameSite: http.SameSiteLaxMode, Path: "/"},
+	}
 }
 
 // visitor is what becomes known of a request on its way.
@@ -80,6 +79,10 @@ func (s *server) signedIn(next http.Handler) http.Handler {
 			return
 		}
 		visit(r).member = member
+		// A page that asks by itself is nobody using it.
+		if now := s.Service.Clock.Now().Unix(); !(isPart(r) && r.Method == http.MethodGet) && now-s.sessions.GetInt64(r.Context(), keyUsed) >= int64(usedEvery/time.Second) {
+			s.sessions.Put(r.Context(), keyUsed, now)
+		}
 		if member.MustChange && r.URL.Path != "/me/password" && r.URL.Path != "/sign-out" {
 			http.Redirect(w, r, "/me/password", http.StatusSeeOther)
 			return
@@ -94,13 +97,17 @@ func (s *server) current(ctx context.Context) (console.Member, error) {
 	if id == 0 {
 		return console.Member{}, &console.SignInError{}
 	}
+	unused := s.Service.Clock.Now().Sub(time.Unix(s.sessions.GetInt64(ctx, keyUsed), 0))
+	if unused > sessionIdle {
+		return console.Member{}, &console.SignInError{Problem: "Your session has ended, because it was not used for long. Sign in again."}
+	}
 	return s.Service.Member(ctx, id, s.sessions.GetInt64(ctx, keyGeneration))
 }
 
 // toSignIn asks for a sign-in, and brings the person back to the page afterwards. A part of a page cannot sign in: the
 // page around it says so, and keeps what was typed.
 func (s *server) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
-	if isPart(r) || r.Header.Get("Accept") == "text/event-stream" {
+	if isPart(r) || r.Header.Get("Accept") == "text/event-stream" || strings.HasPrefix(r.URL.Path, "/ops/queues/api/") {
 		w.Header().Set("Qserve-Signed-Out", "true")
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -122,6 +129,7 @@ func (s *server) begin(r *http.Request, m console.Member) error {
 	}
 	s.sessions.Put(r.Context(), keyStaff, m.ID)
 	s.sessions.Put(r.Context(), keyGeneration, m.Generation)
+	s.sessions.Put(r.Context(), keyUsed, s.Service.Clock.Now().Unix())
 	return nil
 }
 

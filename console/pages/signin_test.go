@@ -142,6 +142,22 @@ func TestSigningOutEverywhere_EndsEverySession(t *testing.T) {
 	}
 }
 
+func TestSession_EndsWhenItIsNotUsed(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	b := o.as(console.RoleSupport)
+	for range 3 { // used all day, it goes on
+		o.clock.Advance(7 * time.Hour)
+		if a := b.get("/customers"); a.status != http.StatusOK {
+			t.Fatalf("a session in use: %d", a.status)
+		}
+	}
+	o.clock.Advance(8*time.Hour + time.Minute)
+	if a := b.get("/customers"); a.status != http.StatusSeeOther {
+		t.Errorf("a session that was forgotten: %d", a.status)
+	}
+}
+
 func TestSignOut_EndsTheSession(t *testing.T) {
 	t.Parallel()
 	o := open(t)

@@ -69,7 +69,7 @@ func TestStaff_OwnerSeesWhoMaySignIn(t *testing.T) {
 	}
 }
 
-var shownOnce = regexp.MustCompile(`<p class="figures"><b>([^<]+)</b></p>`)
+var shownOnce = regexp.MustCompile(`<p class="figures"><b class="copy">([^<]+)</b></p>`)
 
 // once is the secret that a page tells.
 func (a answer) once() string {

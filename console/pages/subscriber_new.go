@@ -86,7 +86,7 @@ func (s *server) addSubscriber(w http.ResponseWriter, r *http.Request) {
 }
 
 // tries bounds how often an account number is made anew, because somebody else was faster with the one before.
-const tries = 5
+const tries = 10
 
 // added stores the subscriber of a form.
 func (s *server) added(r *http.Request, e entry) (added console.AddedSubscriber, err error) {

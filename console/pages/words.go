@@ -92,6 +92,14 @@ func (w words) full(t time.Time) string { return t.In(w.zone).Format("Mon 2 Jan 
 // second is a time of day to the second.
 func (w words) second(t time.Time) string { return t.In(w.zone).Format("15:04:05") }
 
+// stamp is an instant among others of the same day: of today to the second.
+func (w words) stamp(t, now time.Time) string {
+	if w.sameDay(t, now) {
+		return w.second(t)
+	}
+	return w.at(t, now)
+}
+
 func (w words) sameDay(a, b time.Time) bool {
 	a, b = a.In(w.zone), b.In(w.zone)
 	return a.YearDay() == b.YearDay() && a.Year() == b.Year()

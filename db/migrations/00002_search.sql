@@ -125,6 +125,10 @@ begin
     with paid as (
         select distinct p.subscriber_id from payments p
         where p.transaction_id = any(receipts) and p.subscriber_id is not null
+        union
+        -- A payment that was split is whose its parts are.
+        select part.subscriber_id from payments whole join payments part on part.split_of = whole.id
+        where whole.transaction_id = any(receipts) and whole.split_at is not null and part.subscriber_id is not null
     ), hits as (
         select '' collate "C" as term, f.id as subscriber_id
         from paid join subscribers f on f.id = paid.subscriber_id

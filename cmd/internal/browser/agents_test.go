@@ -28,7 +28,7 @@ func TestTwoAgents_SeeEachOtherAndNothingIsLost(t *testing.T) {
 	sam.click("Extend")
 	for _, b := range []*tab{sam, mona} {
 		b.noDialog()
-		b.seesIn("#cards", "Extend", "Add note")
+		b.seesIn("#cards", "Extend", "Note")
 		b.seesIn("#list", "Called about the outage", "Outage on Monday")
 	}
 	if n := o.actions(t, c, "extend") + o.actions(t, c, "note"); n != 2 {

@@ -3,7 +3,6 @@ package browser
 import (
 	"testing"
 
-	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp/kb"
 
 	"qserve/console"
@@ -71,7 +70,7 @@ func TestWithoutJavaScript_OneSignsInSearchesReadsAndSuspends(t *testing.T) {
 	in, err := o.Hire(t.Context(), "noscript", "Nora Noscript", console.RoleSupport)
 	must(t, err)
 	b := o.openNobody(t)
-	b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+	b.withoutScripts()
 	b.goTo("/customers")
 	b.fill("Name or e-mail", in.User)
 	b.fill("Password", in.Password)

@@ -25,7 +25,7 @@ var lookJS string
 
 const (
 	// tabWithin bounds what a test does in one tab, and seesWithin one wait for something to show.
-	tabWithin, seesWithin = 2 * time.Minute, 20 * time.Second
+	tabWithin, seesWithin = 3 * time.Minute, 30 * time.Second
 	wide, narrow          = 1280, 360
 )
 
@@ -35,6 +35,8 @@ type tab struct {
 	ctx  context.Context //nolint:containedctx // chromedp's handle of a tab is a context
 	o    *office
 	seen *witness
+	// scriptless is set while the page may run no JavaScript.
+	scriptless bool
 }
 
 // open opens a tab of somebody in a role, with cookies of its own.
@@ -118,6 +120,13 @@ func (b *tab) theme(name string) {
 	}))
 }
 
+// withoutScripts turns JavaScript off.
+func (b *tab) withoutScripts() {
+	b.t.Helper()
+	b.scriptless = true
+	b.do(call(emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true}))
+}
+
 // goTo opens a page of the console.
 func (b *tab) goTo(path string) {
 	b.t.Helper()
@@ -176,7 +185,7 @@ func (b *tab) seesIn(selector string, texts ...string) {
 func (b *tab) seesNo(texts ...string) {
 	b.t.Helper()
 	for _, text := range texts {
-		b.until(fmt.Sprintf("%q is gone", text), "document.readyState === 'complete' && !words(document.body).includes("+quoted(text)+")")
+		b.until(fmt.Sprintf("%q is gone", text), loaded+" && !words(document.body).includes("+quoted(text)+")")
 	}
 }
 
@@ -185,6 +194,9 @@ func (b *tab) can(text string) bool {
 	b.t.Helper()
 	return ask[bool](b, fmt.Sprintf("hits(%s, %s).some(e => named(e) === %[2]s)", quoted(clickable), quoted(text)))
 }
+
+// loaded is true once the scripts of a page have run: before that it listens to nothing.
+const loaded = "document.readyState === 'complete'"
 
 const clickable = "a[href], button, summary, [role=button], input[type=submit]"
 
@@ -197,39 +209,54 @@ type point struct {
 // click points at the one link or button that is called so, and clicks.
 func (b *tab) click(text string) {
 	b.t.Helper()
-	b.clickAt("click "+quoted(text), fmt.Sprintf("spotOf(%s, %s)", quoted(clickable), quoted(text)), 1)
+	b.clickIn(clickable, text)
 }
 
-// clickIn clicks the one element of a selector that is called so.
+// clickIn clicks the one element of a selector that is called so. A page that is moving when the button goes down takes
+// no click; then it is pointed at again, as a person would.
 func (b *tab) clickIn(selector, text string) {
 	b.t.Helper()
-	b.clickAt("click "+quoted(text)+" in "+selector, fmt.Sprintf("spotOf(%s, %s)", quoted(selector), quoted(text)), 1)
+	what, spot := "click "+quoted(text)+" in "+selector, fmt.Sprintf("spotOf(%s, %s)", quoted(selector), quoted(text))
+	for range 3 {
+		at := b.spot(what, "(awaitClick("+quoted(selector)+"), "+spot+")")
+		b.pressAt(at, 1)
+		if b.scriptless || ask[bool](b, "clickCame()") {
+			return
+		}
+	}
+	b.t.Fatalf("on %s: the page moves whenever one wants to %s", b.path(), what)
 }
 
 // doubleClick clicks twice, as impatient people do.
 func (b *tab) doubleClick(text string) {
 	b.t.Helper()
-	b.clickAt("double-click "+quoted(text), fmt.Sprintf("spotOf(%s, %s)", quoted(clickable), quoted(text)), 2)
+	b.pressAt(b.spot("double-click "+quoted(text), fmt.Sprintf("spotOf(%s, %s)", quoted(clickable), quoted(text))), 2)
 }
 
 // tick clicks the choice whose label has that text.
 func (b *tab) tick(label string) {
 	b.t.Helper()
-	b.clickAt("tick "+quoted(label), fmt.Sprintf("spotOfField(%s)", quoted(label)), 1)
+	b.pressAt(b.spot("tick "+quoted(label), "spotOfField("+quoted(label)+")"), 1)
 }
 
-func (b *tab) clickAt(what, expression string, times int64) {
+// spot waits until an expression yields where to point, and nothing is in the way.
+func (b *tab) spot(what, expression string) point {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.ctx, seesWithin)
 	defer cancel()
 	var at point
 	err := stage.Until(ctx, "one can "+what, func(context.Context) (ok bool, err error) {
-		at, err = evaluate[point](b, "document.readyState === 'loading' ? {problem: 'the page is loading'} : "+expression)
+		at, err = evaluate[point](b, loaded+" ? "+expression+" : {problem: 'the page is loading'}")
 		return err == nil && at.Problem == "", err
 	})
 	if err != nil {
 		b.t.Fatalf("on %s: %v (%s)", b.path(), err, at.Problem)
 	}
+	return at
+}
+
+func (b *tab) pressAt(at point, times int64) {
+	b.t.Helper()
 	mouse := input.DispatchMouseEventParams{X: at.X, Y: at.Y, Button: input.MouseButtonLeft}
 	for mouse.ClickCount = 1; mouse.ClickCount <= times; mouse.ClickCount++ {
 		mouse.Type = input.DispatchMouseEventTypeMousePressed
@@ -275,9 +302,10 @@ func (b *tab) choose(label, option string) {
 	})()`, quoted(label), quoted(option)))
 }
 
-// press presses keys, one after the other.
+// press presses keys, one after the other, once the page is there.
 func (b *tab) press(keys string) {
 	b.t.Helper()
+	b.until("the page is loaded", loaded)
 	b.do(chromedp.KeyEvent(keys))
 }
 

@@ -10,9 +10,8 @@ import (
 
 // SignIn is how somebody of the staff gets into the console.
 type SignIn struct {
-	User     string       `json:"user"`
-	Password string       `json:"password"`
-	Role     console.Role `json:"role"`
+	User, Password string
+	Role           console.Role
 }
 
 // Hire adds a member of the staff, whose password is the person's own already: nothing stands between the sign-in and

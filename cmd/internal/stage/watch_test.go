@@ -33,6 +33,8 @@ var promised = []string{
 
 var usedNames = regexp.MustCompile(`\b(qserve|process|go)_[a-z0-9_]+\b`)
 
+var families = regexp.MustCompile(`(?m)^# TYPE (qserve_[a-z_]+) `)
+
 // expressions are the queries of the alert rules and of the dashboard.
 func (p play) expressions() map[string]string {
 	p.t.Helper()
@@ -91,7 +93,7 @@ func TestScrape_HasEveryMetricThatWasPromisedAndThatAlertsAndTheDashboardUse(t *
 	p.does(cut, console.NoteOrder{Text: "ring first"})
 	// Refused by the rules when it is applied, which the console cannot know yet.
 	_, err := p.Pool.Exec(p.ctx, `insert into actions (kind, subscriber_id, actor, arguments, state, accepted_at)
-		select 'reconnect', id, 'staff', '{"grace_seconds":3600}', 'accepted', now() from subscribers where account = $1`, cut.Account)
+		select 'reconnect', id, 'staff', '{"grace_hours":1}', 'accepted', now() from subscribers where account = $1`, cut.Account)
 	p.must(err)
 	p.untilNumber("the second reconnection is refused", 1, `select count(*) from actions where kind = 'reconnect' and state = 'refused'`)
 	p.must(cut.Router.SetFault(mikrosim.Fault{Kind: mikrosim.FaultDown}))
@@ -101,7 +103,7 @@ func TestScrape_HasEveryMetricThatWasPromisedAndThatAlertsAndTheDashboardUse(t *
 	// An action that nobody can apply for as long as somebody holds the account.
 	holding, err := p.Pool.Begin(p.ctx)
 	p.must(err)
-	_, err = holding.Exec(p.ctx, `select 1 from subscribers where account = $1 for update`, cut.Account)
+	_, err = holding.Exec(p.ctx, `select 1 from subscribers where account = $1 for no key update`, cut.Account)
 	p.must(err)
 	_, err = p.Staff.Give(p.ctx, staff, cut.Account, console.ExtendOrder{Days: 1})
 	p.must(err)
@@ -121,6 +123,13 @@ func TestScrape_HasEveryMetricThatWasPromisedAndThatAlertsAndTheDashboardUse(t *
 			if !strings.Contains(metrics, "\n"+name+" ") && !strings.Contains(metrics, "\n"+name+"{") {
 				t.Errorf("%s uses %s, which the scrape does not have", where, name)
 			}
+		}
+	}
+	page, err := os.ReadFile("../../../docs/operations.md")
+	p.must(err)
+	for _, found := range families.FindAllStringSubmatch(metrics, -1) {
+		if !strings.Contains(string(page), "`"+found[1]) {
+			t.Errorf("the operators' page does not say what %s is", found[1])
 		}
 	}
 	for what, secret := range p.secrets() {
@@ -171,7 +180,7 @@ func TestLog_TellsTheStoryOfAPaymentByItsIdAndNamesNobody(t *testing.T) {
 		strings.TrimSpace(ids["delivery"]):          {"delivery taken in", "payment credited"},
 		strings.TrimSpace(ids["action"]):            {"payment credited", "router confirms"},
 		"action=" + strconv.FormatInt(given.ID, 10): {"action applied", "router confirms"},
-		"router=" + p.Routers[0].Name():             {"router confirms", "router confirms"},
+		"router=" + p.Routers[0].Name():             {"router confirms", "router confirms", "router confirms"}, // the account itself, the payment and the suspension
 	} {
 		if got := trail(log, id); !slices.Equal(got, want) {
 			t.Errorf("%s tells %q, want %q:\n%s", id, got, want, log)

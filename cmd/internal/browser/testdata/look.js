@@ -43,3 +43,11 @@ function spotOfField(text) {
   if (!shown(field)) return { problem: "the field is hidden" };
   return spot(field);
 }
+
+// awaitClick notes whether the next click lands on something that can be clicked; clickCame says so. A page that was left
+// for another one took the click.
+function awaitClick(selector) {
+  window.clickOnIts = false;
+  addEventListener("click", (event) => { window.clickOnIts = !!event.target.closest(selector); }, { capture: true, once: true });
+}
+const clickCame = () => window.clickOnIts !== false;
