@@ -8,7 +8,10 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"qserve/account"
 	"qserve/db"
@@ -156,7 +159,9 @@ type timeline struct {
 	show       string
 	before     spot
 	most       int
-	events     []event
+
+	mu     sync.Mutex
+	events []event
 }
 
 // overtaking is how many rows of a source may be out of the order of time: transactions and deliveries overtake each other.
@@ -168,7 +173,9 @@ func (t *timeline) rows() int32 { return int32(t.most + 1 + overtaking) }
 // its own, so a page reaches no further back; but an answer or a repeated webhook may come late.
 func (t *timeline) reach() int32 { return int32(3*t.most + 200) }
 
+// all reads the sources at the same time: somebody waits for the slowest.
 func (t *timeline) all(ctx context.Context) error {
+	reads, ctx := errgroup.WithContext(ctx)
 	for _, source := range []struct {
 		read func(context.Context) error
 		in   []string
@@ -178,20 +185,19 @@ func (t *timeline) all(ctx context.Context) error {
 		{t.answers, []string{"", showActions, showLine}},
 		{t.line, []string{"", showLine}},
 	} {
-		if !slices.Contains(source.in, t.show) {
-			continue
-		}
-		if err := source.read(ctx); err != nil {
-			return err
+		if slices.Contains(source.in, t.show) {
+			reads.Go(func() error { return source.read(ctx) })
 		}
 	}
-	return nil
+	return reads.Wait()
 }
 
 // add takes an event that lies before the cursor.
 func (t *timeline) add(at spot, v EventView) {
 	if at.older(t.before) > 0 {
 		v.At = at.at.UTC()
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		t.events = append(t.events, event{at, v})
 	}
 }

@@ -280,3 +280,40 @@ func (q *Queries) PlansByID(ctx context.Context, ids []int64) ([]Plan, error) {
 	}
 	return items, nil
 }
+
+const soldPlans = `-- name: SoldPlans :many
+select id, name, rate, duration_count, duration_unit, price_minor, currency, on_expiry, garden_rate, pool, archived_at, created_at from plans where archived_at is null order by name
+`
+
+func (q *Queries) SoldPlans(ctx context.Context) ([]Plan, error) {
+	rows, err := q.db.Query(ctx, soldPlans)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []Plan
+	for rows.Next() {
+		var i Plan
+		if err := rows.Scan(
+			&i.ID,
+			&i.Name,
+			&i.Rate,
+			&i.DurationCount,
+			&i.DurationUnit,
+			&i.PriceMinor,
+			&i.Currency,
+			&i.OnExpiry,
+			&i.GardenRate,
+			&i.Pool,
+			&i.ArchivedAt,
+			&i.CreatedAt,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}

@@ -528,6 +528,30 @@ func (q *Queries) RouterMayBeTriedNow(ctx context.Context, id int64) (int64, err
 	return result.RowsAffected(), nil
 }
 
+const routerNames = `-- name: RouterNames :many
+select name from routers where archived_at is null order by name
+`
+
+func (q *Queries) RouterNames(ctx context.Context) ([]string, error) {
+	rows, err := q.db.Query(ctx, routerNames)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []string
+	for rows.Next() {
+		var name string
+		if err := rows.Scan(&name); err != nil {
+			return nil, err
+		}
+		items = append(items, name)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const routerProvisionsMayBeTriedNow = `-- name: RouterProvisionsMayBeTriedNow :exec
 update provisions set next_try_at = null where router_id = $1 and done_gen < want_gen and next_try_at is not null
 `

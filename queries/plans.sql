@@ -8,6 +8,9 @@ returning *;
 select sqlc.embed(p), (select count(*) from subscribers s where s.plan_id = p.id) as subscribers
 from plans p order by p.archived_at is not null, p.name;
 
+-- name: SoldPlans :many
+select * from plans where archived_at is null order by name;
+
 -- name: PlansByID :many
 select * from plans where id = any(@ids::bigint[]);
 

@@ -24,6 +24,9 @@ from routers r cross join lateral (
 where r.archived_at is null and (sqlc.narg(name)::text is null or r.name = sqlc.narg(name)::text)
 order by r.name;
 
+-- name: RouterNames :many
+select name from routers where archived_at is null order by name;
+
 -- name: RouterByName :one
 -- Locked against its removal, so that a subscriber can be put on it.
 select * from routers where name = @name and archived_at is null for key share;

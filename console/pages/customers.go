@@ -63,8 +63,8 @@ func (s *server) paymentsFor(r *http.Request, q string) ([]console.PaymentView, 
 type customerList struct {
 	hits
 	Query            console.FindQuery
-	Plans            []console.PlanView
-	Routers          []console.RouterView
+	Plans            []console.Offer
+	Routers          []string
 	Statuses         []string
 	Days             []int
 	First, Following string // addresses
@@ -95,11 +95,11 @@ func (s *server) customers(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	if list.Plans, err = s.Service.Plans(r.Context(), false); err != nil {
+	if list.Plans, err = s.Service.Offers(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	if list.Routers, err = s.Service.Routers(r.Context()); err != nil {
+	if list.Routers, err = s.Service.RouterNames(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}

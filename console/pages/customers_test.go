@@ -90,6 +90,7 @@ func TestProfile_OffersOnlyWhatTheRoleMayDo(t *testing.T) {
 		console.RoleViewer: {}, console.RoleOps: {},
 	} {
 		t.Run(string(role), func(t *testing.T) {
+			t.Parallel()
 			b := o.as(role)
 			page := b.get("/customers/ACC-0042")
 			if strings.Contains(page.body, `id="do-extend"`) != may.act || strings.Contains(page.body, `href="/customers/ACC-0042/delete"`) != may.remove {

@@ -6,6 +6,7 @@ import (
 	"html"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/http/cookiejar"
 	"net/http/httptest"
@@ -229,9 +230,7 @@ func (b *browser) send(method, path string, values url.Values, header http.Heade
 	if values != nil {
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
-	for name, value := range header {
-		r.Header[name] = value
-	}
+	maps.Copy(r.Header, header)
 	answered, err := b.client.Do(r)
 	b.o.must(err)
 	defer answered.Body.Close()

@@ -42,7 +42,7 @@ func (s *server) prefill(ctx context.Context, f *newPayment) error {
 	if f.Sub.NextPlan != nil {
 		name = *f.Sub.NextPlan
 	}
-	plan, err := s.Service.Plan(ctx, name)
+	plan, err := s.Service.Offer(ctx, name)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // profile is everything that the page of a subscriber shows.
 type profile struct {
 	Sub      console.SubscriberView
-	Plan     console.PlanView
+	Plan     console.Offer
 	Me       console.Member
 	Sentence string // can be read to the caller
 	Line     light
@@ -71,7 +71,7 @@ func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab
 	var payments console.Page[console.PaymentView]
 	reads, all := errgroup.WithContext(ctx)
 	reads.Go(func() (err error) {
-		p.Plan, err = s.Service.Plan(all, p.Sub.Plan)
+		p.Plan, err = s.Service.Offer(all, p.Sub.Plan)
 		return err
 	})
 	reads.Go(func() (err error) {
@@ -168,7 +168,7 @@ func differ(sub console.SubscriberView) string {
 }
 
 // used is how much of the current package's time is over, in percent.
-func used(sub console.SubscriberView, plan console.PlanView, now time.Time) int {
+func used(sub console.SubscriberView, plan console.Offer, now time.Time) int {
 	if sub.ExpiresAt == nil || sub.Remaining <= 0 {
 		return 100
 	}

@@ -108,7 +108,7 @@ func (s *server) done(w http.ResponseWriter, r *http.Request, to, told string) {
 		w.Header().Set("Hx-Redirect", to)
 		return
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // G710: what a form sends comes through ownPath
 }
 
 // problem is a page that says what is wrong and what to do.

@@ -80,7 +80,8 @@ func (s *server) signedIn(next http.Handler) http.Handler {
 		}
 		visit(r).member = member
 		// A page that asks by itself is nobody using it.
-		if now := s.Service.Clock.Now().Unix(); !(isPart(r) && r.Method == http.MethodGet) && now-s.sessions.GetInt64(r.Context(), keyUsed) >= int64(usedEvery/time.Second) {
+		now, used := s.Service.Clock.Now().Unix(), !isPart(r) || r.Method != http.MethodGet
+		if used && now-s.sessions.GetInt64(r.Context(), keyUsed) >= int64(usedEvery/time.Second) {
 			s.sessions.Put(r.Context(), keyUsed, now)
 		}
 		if member.MustChange && r.URL.Path != "/me/password" && r.URL.Path != "/sign-out" {

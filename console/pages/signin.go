@@ -26,7 +26,7 @@ type signInForm struct {
 
 func (s *server) signInPage(w http.ResponseWriter, r *http.Request) {
 	if _, err := s.current(r.Context()); err == nil {
-		http.Redirect(w, r, ownPath(r.URL.Query().Get("to")), http.StatusSeeOther)
+		http.Redirect(w, r, ownPath(r.URL.Query().Get("to")), http.StatusSeeOther) //nolint:gosec // G710: ownPath leads nowhere else
 		return
 	}
 	s.show(w, r, http.StatusOK, "sign-in", page{Title: "Sign in", Data: signInForm{To: r.URL.Query().Get("to")}})
@@ -78,7 +78,7 @@ func theme(r *http.Request) string {
 }
 
 func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // G124: secure where the console is
 		Name: themeCookie, Path: "/", HttpOnly: true, Secure: s.Secure, SameSite: http.SameSiteLaxMode, MaxAge: 365 * 24 * 3600,
 		Value: r.PostFormValue("theme"),
 	}
@@ -86,5 +86,5 @@ func (s *server) setTheme(w http.ResponseWriter, r *http.Request) {
 		c.Value, c.MaxAge = "", -1
 	}
 	http.SetCookie(w, c)
-	http.Redirect(w, r, ownPath(r.PostFormValue("to")), http.StatusSeeOther)
+	http.Redirect(w, r, ownPath(r.PostFormValue("to")), http.StatusSeeOther) //nolint:gosec // G710: ownPath leads nowhere else
 }

@@ -25,8 +25,8 @@ var subscriberFields = []string{
 // newSubscriber is the form of a new subscriber, or what came of it where a password is to be told.
 type newSubscriber struct {
 	entry
-	Plans   []console.PlanView
-	Routers []console.RouterView
+	Plans   []console.Offer
+	Routers []string
 	Account string // the number that is made when none is typed
 	// Made is the subscriber with the PPPoE password, to be told once.
 	Made *console.SubscriberView
@@ -39,11 +39,11 @@ func (s *server) askNewSubscriber(w http.ResponseWriter, r *http.Request) {
 func (s *server) showNewSubscriber(w http.ResponseWriter, r *http.Request, status int, e entry) {
 	f := newSubscriber{entry: e}
 	var err error
-	if f.Plans, err = s.Service.Plans(r.Context(), false); err != nil {
+	if f.Plans, err = s.Service.Offers(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	if f.Routers, err = s.Service.Routers(r.Context()); err != nil {
+	if f.Routers, err = s.Service.RouterNames(r.Context()); err != nil {
 		s.fail(w, r, err)
 		return
 	}

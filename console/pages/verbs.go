@@ -3,6 +3,7 @@ package pages
 import (
 	"crypto/rand"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -45,8 +46,8 @@ type form struct {
 	Key                    string // names the request, so that sending it twice does its work once
 	Field, Problem         string // what is wrong with which field; an empty field is about all of it
 	Preview                *console.PreviewView
-	Plans                  []console.PlanView
-	Routers                []console.RouterView
+	Plans                  []console.Offer
+	Routers                []string
 	// Made is the PPPoE password that was made, to be told once.
 	Made   string
 	Action int64
@@ -80,9 +81,7 @@ func (s *server) askVerb(v verb) http.HandlerFunc {
 			return
 		}
 		f.Values = defaults(f)
-		for name, values := range r.URL.Query() {
-			f.Values[name] = values
-		}
+		maps.Copy(f.Values, r.URL.Query())
 		if v.preview {
 			if f, err = s.previewed(r, v, f); err != nil {
 				s.fail(w, r, err)
@@ -112,10 +111,10 @@ func (s *server) form(r *http.Request, v verb) (form, error) {
 		f.Button += " " + sub.Name
 	}
 	if v.name == "change-package" {
-		f.Plans, err = s.Service.Plans(r.Context(), false)
+		f.Plans, err = s.Service.Offers(r.Context())
 	}
 	if v.name == "edit" {
-		f.Routers, err = s.Service.Routers(r.Context())
+		f.Routers, err = s.Service.RouterNames(r.Context())
 	}
 	return f, err
 }

@@ -92,7 +92,7 @@ func TestSessionThatEndsInADialog_KeepsWhatWasTyped(t *testing.T) {
 	b.goTo(c.page())
 	b.click("Add note")
 	b.fill("Note", "A long story that nobody wants to type again")
-	must(t, second(o.Stage.Staff.ChangeStaff(t.Context(), clerk, in.User, console.StaffChange{SignOut: true})))
+	must(t, second(o.Staff.ChangeStaff(t.Context(), clerk, in.User, console.StaffChange{SignOut: true})))
 	b.click("Add note")
 	b.seesIn("dialog", "Your session has ended. Sign in again in another tab, then press the button once more; what you typed stays here.")
 	if n := o.actions(t, c, "note"); n != 0 {

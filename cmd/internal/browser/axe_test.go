@@ -16,7 +16,7 @@ var axe = sync.OnceValues(func() (string, error) {
 	const folder = "testdata/axe"
 	file := filepath.Join(folder, "node_modules", "axe-core", "axe.min.js")
 	if _, err := os.Stat(file); err != nil {
-		install := exec.Command("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund") //nolint:noctx // shared by all tests
+		install := exec.Command("npm", "ci", "--prefix", folder, "--ignore-scripts", "--no-audit", "--no-fund")
 		if out, err := install.CombinedOutput(); err != nil {
 			return "", fmt.Errorf("install axe-core: %w\n%s", err, out)
 		}

@@ -12,7 +12,7 @@ import (
 
 // chrome is the one browser process.
 type chrome struct {
-	ctx     context.Context //nolint:containedctx // chromedp's handle of a browser is a context
+	ctx     context.Context // chromedp's handle of a browser is a context
 	cancels []context.CancelFunc
 	profile string
 }

@@ -3,6 +3,7 @@ package browser
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"qserve/cmd/internal/stage"
 	"qserve/console"
@@ -24,7 +25,7 @@ func TestCash_IsPreviewedEnteredAndBringsTheCustomerBack(t *testing.T) {
 	}
 	b.tick("Cash")
 	b.fill("Amount", "1500")
-	b.seesIn("dialog", planName, "in 30 days")
+	b.seesIn("dialog", planName, "Paid until", "→ "+o.day(time.Now().AddDate(0, 0, 30)), "The next dial succeeds")
 	b.click("Enter the payment")
 	b.seesIn("#cards", "Payment", "confirmed by "+kilimani)
 	b.seesIn("#light-account", "Active")

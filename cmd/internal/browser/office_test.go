@@ -99,7 +99,7 @@ func (o *office) subscriber(t *testing.T, on string, changes ...func(*console.Ne
 		change(&add)
 	}
 	add.Username = strings.ToLower(add.Account)
-	must(t, second(o.Stage.Staff.AddSubscriber(t.Context(), clerk, add)))
+	must(t, second(o.Staff.AddSubscriber(t.Context(), clerk, add)))
 	c := customer{Name: add.Name, Phone: add.Phone, Person: stage.Person{
 		Account: add.Account, Username: add.Username, Password: add.Password, Plan: add.Plan, Router: o.Router(on), FixedIP: add.FixedIP,
 	}}
@@ -176,6 +176,9 @@ func must(t *testing.T, err error) {
 
 // second is the error of a call whose value nobody needs.
 func second[T any](_ T, err error) error { return err }
+
+// day is how the console writes a day of this year or the next.
+func (o *office) day(at time.Time) string { return at.In(o.Settings.Zone).Format("2 Jan") }
 
 // number is what a query yields.
 func (o *office) number(t *testing.T, query string, args ...any) int64 {

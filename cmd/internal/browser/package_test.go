@@ -3,6 +3,7 @@ package browser
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"qserve/cmd/internal/stage"
 	"qserve/console"
@@ -102,16 +103,17 @@ func TestExtend_AddsDaysWithANoteAndShowsTheResultWhileTyping(t *testing.T) {
 		return o.number(t, `select extract(epoch from expires_at)::bigint from subscribers where account = $1`, c.Account)
 	}
 	before := until()
+	after := func(days int) string { return "→ " + o.day(time.Unix(before, 0).AddDate(0, 0, days)) }
 	b.goTo(c.page())
 	b.click("Extend")
 	b.inDialog("Extend " + c.Name + " by how many days?")
 	b.focused("[name=days]")
 	b.fill("Days", "5")
-	b.seesIn("#preview", "in 14 days")
+	b.seesIn("#preview", after(5))
 	b.click("+7")
-	b.seesIn("#preview", "in 16 days")
+	b.seesIn("#preview", after(7))
 	b.fill("Days", "3")
-	b.seesIn("#preview", "in 12 days")
+	b.seesIn("#preview", after(3))
 	b.fill("Note", "Outage on Monday")
 	b.click("Extend")
 	b.noDialog()

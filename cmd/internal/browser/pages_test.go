@@ -139,6 +139,7 @@ func TestPagesOutside_FitAndAreAccessible(t *testing.T) {
 
 // in is the tab for a subtest.
 func (b *tab) in(t *testing.T) *tab {
+	t.Helper()
 	on := *b
 	on.t = t
 	return &on
@@ -236,9 +237,9 @@ func (o *office) gallery(t *testing.T) []string {
 		console.SuspendOrder{Category: "customer-request", Reason: "Travels for a week"}, console.ReconnectOrder{},
 		console.ChangeOrder{Plan: fastPlan, When: "renewal"},
 	} {
-		given, err := o.Stage.Staff.Give(t.Context(), clerk, first.Account, order)
+		given, err := o.Staff.Give(t.Context(), clerk, first.Account, order)
 		must(t, err)
-		must(t, second(o.Stage.Staff.Follow(t.Context(), given.ID)))
+		must(t, second(o.Staff.Follow(t.Context(), given.ID)))
 	}
 	must(t, first.Online(t.Context()))
 	receipt := stage.Receipt()

@@ -32,7 +32,7 @@ const (
 // tab is a page of a browser that somebody sits at.
 type tab struct {
 	t    *testing.T
-	ctx  context.Context //nolint:containedctx // chromedp's handle of a tab is a context
+	ctx  context.Context // chromedp's handle of a tab is a context
 	o    *office
 	seen *witness
 	// scriptless is set while the page may run no JavaScript.
