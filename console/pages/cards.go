@@ -47,7 +47,11 @@ func (s *server) cards(ctx context.Context, m console.Member, sub console.Subscr
 	}
 	cards := make([]card, 0, len(actions))
 	for _, a := range slices.Backward(actions) {
-		cards = append(cards, s.card(a, m, sub.Account, now))
+		c := s.card(a, m, sub.Account, now)
+		if c.Undo == "reconnect" && sub.Status != "suspended" {
+			c.Undo = "" // somebody did
+		}
+		cards = append(cards, c)
 	}
 	return cards, nil
 }

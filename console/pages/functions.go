@@ -28,6 +28,7 @@ func (s *server) functions() template.FuncMap {
 		"join":     strings.Join,
 		"duration": func(d console.Duration) string { return account.Duration(d).String() },
 		"escape":   url.PathEscape,
+		"same":     func(a, b any) bool { return toTime(a).Equal(toTime(b)) },
 		"dict":     dict,
 		// The live stream of a profile shows the same list as its page.
 		"live": func(address string) string {
