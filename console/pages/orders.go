@@ -2,6 +2,7 @@ package pages
 
 import (
 	"net/url"
+	"slices"
 	"strconv"
 
 	"qserve/console"
@@ -20,8 +21,11 @@ func defaults(f form) url.Values {
 	case "reconnect":
 		v.Set("grace_hours", "24")
 	case "change-package":
-		v.Set("plan", f.Sub.Plan)
 		v.Set("when", "now")
+		v.Set("plan", f.Sub.Plan)
+		if i := slices.IndexFunc(f.Plans, func(o console.Offer) bool { return o.Name != f.Sub.Plan }); i >= 0 {
+			v.Set("plan", f.Plans[i].Name)
+		}
 		if f.Sub.NextPlan != nil {
 			v.Set("plan", *f.Sub.NextPlan)
 		}

@@ -139,6 +139,9 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, err error) {
 }
 
 func (s *server) notFound(w http.ResponseWriter, r *http.Request) {
+	if member, err := s.current(r.Context()); err == nil {
+		visit(r).member = member // whose navigation stands above it
+	}
 	s.show(w, r, http.StatusNotFound, "problem", page{Title: "Not found", Data: problem{
 		Heading: "Not found", Text: "There is no such page.", Do: "Go to the customers", Link: "/customers",
 	}})

@@ -88,7 +88,7 @@ func (s *server) askVerb(v verb) http.HandlerFunc {
 				return
 			}
 		}
-		s.others(r.Context(), profile{Me: me(r), Sub: f.Sub}, v.button)
+		s.others(r.Context(), profile{Me: me(r), Sub: f.Sub}, actionName(v.name))
 		s.showForm(w, r, http.StatusOK, f)
 	}
 }
@@ -206,6 +206,9 @@ func (s *server) doVerb(v verb) http.HandlerFunc {
 			return
 		}
 		visit(r).action = given.ID
+		if err := s.Service.LookAway(r.Context(), me(r).ID, f.Sub.ID); err != nil {
+			s.log.Warn("who looks at an account could not be noted", "error", err)
+		}
 		s.given(w, r, f, given)
 	}
 }
@@ -232,6 +235,8 @@ func (s *server) given(w http.ResponseWriter, r *http.Request, f form, given con
 			return
 		}
 		w.Header().Set("Hx-Trigger", "close-dialog")
+		w.Header().Set("Hx-Retarget", "#cards")
+		w.Header().Set("Hx-Reswap", "morph:innerHTML")
 		s.part(w, r, http.StatusOK, "profile", "new-cards", cards)
 	default:
 		http.Redirect(w, r, profile, http.StatusSeeOther)

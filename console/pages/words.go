@@ -108,6 +108,9 @@ func (w words) sameDay(a, b time.Time) bool {
 // relative is how far an instant lies from now: in 8 days, 5 min ago, yesterday.
 func (w words) relative(t, now time.Time) string {
 	d := t.Sub(now)
+	if d > time.Minute {
+		d += time.Minute // what was thirty days a moment ago is thirty days
+	}
 	text := span(d.Abs())
 	switch {
 	case d.Abs() < time.Minute:

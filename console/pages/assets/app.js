@@ -48,13 +48,16 @@ function openDialog(address) {
 }
 
 document.addEventListener("htmx:afterSwap", (event) => {
-  if (event.detail.target.id === "dialog-body" && event.detail.target.innerHTML.trim() !== "" && !dialog().open) dialog().showModal();
+  if (event.detail.target?.id === "dialog-body" && event.detail.target.innerHTML.trim() !== "" && !dialog().open) dialog().showModal();
   hideRead();
 });
 document.addEventListener("htmx:sseMessage", (event) => {
   hideRead();
   if (event.detail.type === "end") say(event.detail.data);
 });
+
+// A live piece does not close a menu that is open.
+Idiomorph.defaults.callbacks.beforeAttributeUpdated = (name, node) => !(name === "open" && node.matches("details"));
 
 // The server says with HX-Trigger that the dialog has done its work.
 document.addEventListener("close-dialog", () => dialog().close());
