@@ -97,18 +97,11 @@ type outcome struct {
 
 // tryOut applies a draft to the facts as they will be after everything that was asked for before, and stores nothing.
 func (s *Service) tryOut(ctx context.Context, q *db.Queries, on subscriber, d draft) (outcome, error) {
-	next, err := db.NextPlan(ctx, q, on.Subscriber)
+	asIs, waiting, err := factsAndWaiting(ctx, q, on)
 	if err != nil {
 		return outcome{}, err
 	}
-	now := s.Clock.Now()
-	facts := db.Facts(on.Subscriber, on.Plan, next)
-	waiting, err := q.AcceptedActions(ctx, on.Subscriber.ID)
-	if err != nil {
-		return outcome{}, fmt.Errorf("read the waiting actions of %s: %w", on.Subscriber.Account, err)
-	}
-	asIs := facts
-	facts = s.after(ctx, q, asIs, waiting, 0)
+	now, facts := s.Clock.Now(), s.after(ctx, q, asIs, waiting, 0)
 	if d.revision != 0 && d.revision != facts.Revision {
 		return outcome{}, &StaleError{on.Subscriber.Account + " was edited by somebody else meanwhile; read it again"}
 	}
@@ -128,6 +121,19 @@ func (s *Service) tryOut(ctx context.Context, q *db.Queries, on subscriber, d dr
 		return outcome{}, conflict("", "%s", refused.Reason)
 	}
 	return outcome{before: facts, change: change}, err
+}
+
+// factsAndWaiting reads how an account is, and what was asked for before and is not applied yet.
+func factsAndWaiting(ctx context.Context, q *db.Queries, on subscriber) (account.Account, []db.Action, error) {
+	next, err := db.NextPlan(ctx, q, on.Subscriber)
+	if err != nil {
+		return account.Account{}, nil, err
+	}
+	waiting, err := q.AcceptedActions(ctx, on.Subscriber.ID)
+	if err != nil {
+		return account.Account{}, nil, fmt.Errorf("read the waiting actions of %s: %w", on.Subscriber.Account, err)
+	}
+	return db.Facts(on.Subscriber, on.Plan, next), waiting, nil
 }
 
 // after is what the facts will be after the waiting actions, except one that is left out. Those that will be refused change nothing.
@@ -170,13 +176,7 @@ func (s *Service) action(ctx context.Context, q *db.Queries, id int64) (ActionVi
 	if err != nil {
 		return ActionView{}, fmt.Errorf("read the routers of action %d: %w", id, err)
 	}
-	view := ActionView{
-		ID: row.ID, Kind: row.Kind, Subscriber: row.SubscriberID, State: row.State, Reason: row.Refusal, Actor: row.Actor,
-		AcceptedAt: row.AcceptedAt.UTC(), AppliedAt: utc(row.AppliedAt), ConfirmedAt: utc(row.ConfirmedAt),
-		Routers: []ActionRouterView{},
-	}
-	view.Routers = append(view.Routers, routers[id]...)
-	return view, nil
+	return viewAction(row, routers[id]), nil
 }
 
 // routersOf reads how far the routers are with some actions.

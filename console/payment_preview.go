@@ -45,22 +45,18 @@ func (s *Service) PreviewPayment(ctx context.Context, ref, amount string) (Previ
 	if err != nil {
 		return PreviewView{}, err
 	}
-	// A note changes nothing of the account: what it finds is how things will be after everything that was asked for before.
-	found, err := s.tryOut(ctx, q, on, draft{kind: "note", arguments: db.NoteArguments{Text: "."}})
+	asIs, waiting, err := factsAndWaiting(ctx, q, on)
 	if err != nil {
 		return PreviewView{}, err
 	}
-	now := s.Clock.Now()
+	now, before := s.Clock.Now(), s.after(ctx, q, asIs, waiting, 0)
 	pay := account.Pay{Amount: account.Money{Minor: params.AmountMinor, Currency: params.Currency}, Via: params.Provider}
-	change, err := account.Apply(found.before, pay, now, s.Zone)
+	change, err := account.Apply(before, pay, now, s.Zone)
 	if refused, ok := errors.AsType[*account.Refused](err); ok {
 		return PreviewView{}, conflict("amount", "%s", refused.Reason)
 	}
 	if err != nil {
 		return PreviewView{}, fmt.Errorf("try a payment on %s: %w", on.Subscriber.Account, err)
 	}
-	return PreviewView{
-		Kind: "payment", Before: viewState(found.before, now), After: viewState(change.Account, now), Summary: []string{},
-		Customer: notices(outcome{found.before, change}, on.RouterMode == "radius", now),
-	}, nil
+	return viewPreview("payment", outcome{before, change}, on, now), nil
 }

@@ -47,15 +47,18 @@ func (s *Service) Preview(ctx context.Context, ref string, o Order) (PreviewView
 	if err != nil {
 		return PreviewView{}, err
 	}
-	now := s.Clock.Now()
+	return viewPreview(d.kind, out, on, s.Clock.Now()), nil
+}
+
+func viewPreview(kind string, out outcome, on subscriber, now time.Time) PreviewView {
 	view := PreviewView{
-		Kind: d.kind, Before: viewState(out.before, now), After: viewState(out.change.Account, now), Summary: []string{},
+		Kind: kind, Before: viewState(out.before, now), After: viewState(out.change.Account, now), Summary: []string{},
 		Customer: notices(out, on.RouterMode == "radius", now),
 	}
 	for _, line := range out.change.Activity {
 		view.Summary = append(view.Summary, line.Summary)
 	}
-	return view, nil
+	return view
 }
 
 func viewState(a account.Account, now time.Time) StateView {
