@@ -25,11 +25,19 @@ func kills(t *testing.T, points []string, scene func(p play, first *process, who
 				p := setup(t, stage.Options{NoProgram: true, Routers: []stage.RouterOptions{{Name: "Ngong", Mode: mode}}})
 				who := p.expired("KILL", p.Routers[0])
 				first := launch(t, p, point)
-				p.must(p.UntilConfirmed(p.ctx))
 				scene(p, first, who)
 			})
 		}
 	}
+}
+
+// arm has the process die at its point from now on. Before, the routers are done with what was: the point is not reached
+// by the end of that.
+func (p play) arm(first *process) {
+	p.t.Helper()
+	p.must(p.UntilConfirmed(p.ctx))
+	p.untilNumber("nobody drives a router", 0, `select count(*) from router_leases`)
+	p.must(first.arm(p.ctx))
 }
 
 // again waits for the death of the first process, and starts another, which has half a minute to do what the dead one
@@ -53,7 +61,7 @@ func TestKilledAtAnyPoint_PaymentIsCreditedOnceAndConfirmed(t *testing.T) {
 	t.Parallel()
 	points := append([]string{"intake: stored", "delivery: begin", "delivery: before commit", "delivery: committed"}, atRouter...)
 	kills(t, points, func(p play, first *process, who stage.Person) {
-		p.must(first.arm(p.ctx))
+		p.arm(first)
 		receipt := stage.Receipt()
 		// Killed between the commit and the answer, it has answered nobody; the money is booked all the same.
 		_, _ = p.Deliver(p.ctx, first.Base, p.Mpesa(receipt, who.Account, planPrice))
@@ -91,8 +99,7 @@ func TestKilledAtAnyPoint_ExpiryDisconnectsOnce(t *testing.T) {
 		_, err := p.Deliver(p.ctx, first.Base, p.Mpesa(stage.Receipt(), who.Account, planPrice))
 		p.must(err)
 		p.online(who)
-		p.must(p.UntilConfirmed(p.ctx))
-		p.must(first.arm(p.ctx))
+		p.arm(first)
 		p.endsAt(who, time.Now().Add(time.Second))
 		p = p.again(first)
 		p.offline(who)
@@ -107,8 +114,7 @@ func TestKilledAtAnyPoint_SuspensionDisconnectsOnce(t *testing.T) {
 		_, err := p.Deliver(p.ctx, first.Base, p.Mpesa(stage.Receipt(), who.Account, planPrice))
 		p.must(err)
 		p.online(who)
-		p.must(p.UntilConfirmed(p.ctx))
-		p.must(first.arm(p.ctx))
+		p.arm(first)
 		_, err = p.Staff.Give(p.ctx, staff, who.Account, console.SuspendOrder{Category: string(account.Equipment)})
 		p.must(err)
 		p = p.again(first)
