@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -66,6 +67,19 @@ func (s *Service) PaymentsOf(ctx context.Context, ref string, h HistoryQuery) (P
 	}
 	return pageOf(rows, of.most, func(row db.PaymentsPageRow) PaymentView { return viewPayment(row.Payment, row.Account) },
 		func(row db.PaymentsPageRow) cursor { return cursor{List: listPayments, ID: row.Payment.ID} }), nil
+}
+
+// LastPayment returns the newest payment of a subscriber; nil for none.
+func (s *Service) LastPayment(ctx context.Context, subscriber int64) (*PaymentView, error) {
+	rows, err := db.New(s.Pool).PaymentsPage(ctx, db.PaymentsPageParams{SubscriberID: subscriber, Before: math.MaxInt64, Most: 1})
+	if err != nil {
+		return nil, fmt.Errorf("read the last payment of subscriber %d: %w", subscriber, err)
+	}
+	if len(rows) == 0 {
+		return nil, nil
+	}
+	view := viewPayment(rows[0].Payment, rows[0].Account)
+	return &view, nil
 }
 
 // Payment returns one payment. What is not there is a [*NotFoundError].

@@ -65,6 +65,15 @@ var (
 
 // Timeline returns what happened to an account, newest first. Its errors are [*FieldError] and [*NotFoundError].
 func (s *Service) Timeline(ctx context.Context, ref string, t TimelineQuery) (Page[EventView], error) {
+	on, err := s.resolve(ctx, db.New(s.Pool), ref)
+	if err != nil {
+		return Page[EventView]{}, err
+	}
+	return s.TimelineOf(ctx, on.Subscriber.ID, t)
+}
+
+// TimelineOf is Timeline for whoever has looked the subscriber up already.
+func (s *Service) TimelineOf(ctx context.Context, subscriber int64, t TimelineQuery) (Page[EventView], error) {
 	most, err := pageSize(t.Limit)
 	if err != nil {
 		return Page[EventView]{}, err
@@ -76,18 +85,13 @@ func (s *Service) Timeline(ctx context.Context, ref string, t TimelineQuery) (Pa
 	if err != nil {
 		return Page[EventView]{}, err
 	}
-	q := db.New(s.Pool)
-	on, err := s.resolve(ctx, q, ref)
-	if err != nil {
-		return Page[EventView]{}, err
-	}
-	read := timeline{q: q, subscriber: on.Subscriber.ID, show: t.Show, before: before, most: most}
+	read := timeline{q: db.New(s.Pool), subscriber: subscriber, show: t.Show, before: before, most: most}
 	if err := read.all(ctx); err != nil {
-		return Page[EventView]{}, fmt.Errorf("read the timeline of subscriber %d: %w", on.Subscriber.ID, err)
+		return Page[EventView]{}, fmt.Errorf("read the timeline of subscriber %d: %w", subscriber, err)
 	}
 	page := read.page()
 	if err := read.tie(ctx, page.Items); err != nil {
-		return Page[EventView]{}, fmt.Errorf("tie the timeline of subscriber %d to its actions: %w", on.Subscriber.ID, err)
+		return Page[EventView]{}, fmt.Errorf("tie the timeline of subscriber %d to its actions: %w", subscriber, err)
 	}
 	return page, nil
 }

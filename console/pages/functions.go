@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"html/template"
 	"net/url"
+	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nyaruka/phonenumbers"
@@ -53,21 +55,43 @@ func (s *server) functions() template.FuncMap {
 			}
 			return ""
 		},
-		"icon": func(name string) template.HTML {
-			return template.HTML(fmt.Sprintf(`<svg class="icon" aria-hidden="true"><use href="%s#%s"></use></svg>`, //nolint:gosec // G203: names are the templates' own
-				template.HTMLEscapeString(assetPath("icons.svg")), template.HTMLEscapeString(name)))
-		},
+		"icon": iconOf,
 	}
 }
 
-// timeElement is an instant as the page shows it; nothing for none.
+// timeElement is an instant as the page shows it; nothing for none. A page has dozens of them, so it is put together by
+// hand.
 func (s *server) timeElement(value any, write func(t, now time.Time) string) template.HTML {
 	t := toTime(value)
 	if t.IsZero() {
 		return ""
 	}
-	return template.HTML(fmt.Sprintf(`<time datetime="%s" title="%s">%s</time>`, t.UTC().Format(time.RFC3339), //nolint:gosec // G203: nothing here comes from people
-		template.HTMLEscapeString(s.words.full(t)), template.HTMLEscapeString(write(t, s.Service.Clock.Now()))))
+	element := append(make([]byte, 0, 128), `<time datetime="`...)
+	element = t.UTC().AppendFormat(element, time.RFC3339)
+	element = append(element, `" title="`...)
+	element = s.words.appendFull(element, t)
+	element = append(element, `">`...)
+	element = append(element, template.HTMLEscapeString(write(t, s.Service.Clock.Now()))...)
+	return template.HTML(append(element, `</time>`...)) //nolint:gosec // G203: nothing here comes from people
+}
+
+// icons are the pictures beside words, each as it stands in a page.
+var icons = sync.OnceValue(func() map[string]template.HTML {
+	all := map[string]template.HTML{}
+	for _, found := range iconName.FindAllSubmatch(assets()["icons.svg"].plain, -1) {
+		all[string(found[1])] = template.HTML(`<svg class="icon" aria-hidden="true"><use href="` + assetPath("icons.svg") + `#` + string(found[1]) + `"></use></svg>`) //nolint:gosec // G203: our own file
+	}
+	return all
+})
+
+var iconName = regexp.MustCompile(`<symbol id="([a-z0-9-]+)"`)
+
+func iconOf(name string) (template.HTML, error) {
+	picture, ok := icons()[name]
+	if !ok {
+		return "", fmt.Errorf("there is no icon %q", name)
+	}
+	return picture, nil
 }
 
 func toTime(value any) time.Time {

@@ -37,10 +37,11 @@ func (s *server) live(w http.ResponseWriter, r *http.Request) {
 	var others []console.PresenceView
 	var looked time.Time
 	s.stream(w, r, profilePieces, func(ctx context.Context) (any, bool, error) {
-		p, err := s.lookAt(ctx, me(r), ref, t)
 		now := s.Service.Clock.Now()
-		if err == nil && now.Sub(looked) >= presentEvery {
-			looked, others = now, s.others(ctx, p, "")
+		present := now.Sub(looked) >= presentEvery
+		p, err := s.lookAt(ctx, me(r), ref, t, present)
+		if present {
+			looked, others = now, p.Others
 		}
 		p.Others = others
 		return p, hurried(p.Cards, now), err

@@ -60,7 +60,7 @@ func New(cfg Config) (http.Handler, error) {
 	router.Use(s.serve)
 	router.Get("/assets/{hash}/{name}", serveAsset)
 	router.Group(func(r chi.Router) {
-		r.Use(sameOrigin, middleware.Compress(2, "text/html", "text/csv"), s.withSession)
+		r.Use(sameOrigin, middleware.Compress(1, "text/html", "text/csv"), s.withSession)
 		r.NotFound(s.notFound)
 		s.signInRoutes(r)
 		r.Group(func(r chi.Router) {

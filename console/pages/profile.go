@@ -41,41 +41,40 @@ func (p profile) Reconnectable() bool {
 }
 
 func (s *server) profile(w http.ResponseWriter, r *http.Request) {
-	p, err := s.lookAt(r.Context(), me(r), chi.URLParam(r, "ref"), tabOf(r.URL.Query()))
+	p, err := s.lookAt(r.Context(), me(r), chi.URLParam(r, "ref"), tabOf(r.URL.Query()), true)
 	if err != nil {
 		s.fail(w, r, err)
 		return
 	}
-	p.Others = s.others(r.Context(), p, "")
 	s.show(w, r, http.StatusOK, "profile", page{Title: p.Sub.Name, Nav: "customers", Data: p})
 }
 
 // others notes that somebody looks at an account, about to do something or not, and returns who else does. Not knowing it
 // is no reason not to show the account.
-func (s *server) others(ctx context.Context, p profile, doing string) []console.PresenceView {
-	others, err := s.Service.Look(ctx, p.Me.ID, p.Sub.ID, doing)
+func (s *server) others(ctx context.Context, m console.Member, subscriber int64, doing string) []console.PresenceView {
+	others, err := s.Service.Look(ctx, m.ID, subscriber, doing)
 	if err != nil && ctx.Err() == nil {
 		s.log.Warn("who looks at an account could not be noted", "error", err)
 	}
 	return others
 }
 
-// lookAt reads a profile.
-func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab) (profile, error) {
+// lookAt reads a profile; with present, that somebody looks at it is noted, and who else does is part of it.
+func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab, present bool) (profile, error) {
 	p := profile{Me: m}
 	var err error
 	if p.Sub, err = s.Service.Subscriber(ctx, ref); err != nil {
 		return p, err
 	}
 	// Somebody waits, and none of these needs another.
-	var payments console.Page[console.PaymentView]
+	var last *console.PaymentView
 	reads, all := errgroup.WithContext(ctx)
 	reads.Go(func() (err error) {
 		p.Plan, err = s.Service.Offer(all, p.Sub.Plan)
 		return err
 	})
 	reads.Go(func() (err error) {
-		payments, err = s.Service.PaymentsOf(all, p.Sub.Account, console.HistoryQuery{Limit: 1})
+		last, err = s.Service.LastPayment(all, p.Sub.ID)
 		return err
 	})
 	reads.Go(func() (err error) {
@@ -86,12 +85,18 @@ func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab
 		p.Tab, err = s.readTab(all, p.Sub, t)
 		return err
 	})
+	if present {
+		reads.Go(func() error {
+			p.Others = s.others(all, m, p.Sub.ID, "")
+			return nil
+		})
+	}
 	if err := reads.Wait(); err != nil {
 		return p, err
 	}
 	now := s.Service.Clock.Now()
 	p.Line = s.words.line(p.Sub, now)
-	p.Sentence = s.words.sentence(p.Sub, p.Line, payments.Items, now)
+	p.Sentence = s.words.sentence(p.Sub, p.Line, last, now)
 	if p.Sub.Confirmed != nil && !*p.Sub.Confirmed {
 		p.Differ = differ(p.Sub)
 	}
@@ -120,7 +125,7 @@ func (w words) line(sub console.SubscriberView, now time.Time) light {
 const unheard = 15 * time.Minute
 
 // sentence is what an agent can read to the caller.
-func (w words) sentence(sub console.SubscriberView, line light, payments []console.PaymentView, now time.Time) string {
+func (w words) sentence(sub console.SubscriberView, line light, last *console.PaymentView, now time.Time) string {
 	var text []string
 	switch {
 	case sub.Suspension != nil:
@@ -151,9 +156,8 @@ func (w words) sentence(sub console.SubscriberView, line light, payments []conso
 	default:
 		text = append(text, "Whether the line is up is not known: "+line.Detail+".")
 	}
-	if len(payments) > 0 {
-		p := payments[0]
-		text = append(text, "Last payment "+w.money(p.Amount)+" "+w.at(p.OccurredAt, now)+", "+p.Receipt+".")
+	if last != nil {
+		text = append(text, "Last payment "+w.money(last.Amount)+" "+w.at(last.OccurredAt, now)+", "+last.Receipt+".")
 	}
 	return strings.Join(text, " ")
 }
@@ -247,7 +251,7 @@ func (s *server) readTab(ctx context.Context, sub console.SubscriberView, t tab)
 	case "activity":
 		t.Activity, err = s.Service.Activity(ctx, sub.Account, history)
 	default:
-		t.Events, err = s.Service.Timeline(ctx, sub.Account, console.TimelineQuery{Show: t.Show, Cursor: t.Cursor, Limit: 30})
+		t.Events, err = s.Service.TimelineOf(ctx, sub.ID, console.TimelineQuery{Show: t.Show, Cursor: t.Cursor, Limit: perPage})
 	}
 	return t, err
 }

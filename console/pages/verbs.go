@@ -88,7 +88,7 @@ func (s *server) askVerb(v verb) http.HandlerFunc {
 				return
 			}
 		}
-		s.others(r.Context(), profile{Me: me(r), Sub: f.Sub}, actionName(v.name))
+		s.others(r.Context(), me(r), f.Sub.ID, actionName(v.name))
 		s.showForm(w, r, http.StatusOK, f)
 	}
 }

@@ -86,8 +86,10 @@ func (w words) at(t, now time.Time) string {
 	return w.date(t, now) + " " + t.In(w.zone).Format(w.clock)
 }
 
-// full is an instant to the second, with its zone, for those who want to know exactly.
-func (w words) full(t time.Time) string { return t.In(w.zone).Format("Mon 2 Jan 2006 15:04:05 MST") }
+// appendFull writes an instant to the second, with its zone, for those who want to know exactly.
+func (w words) appendFull(text []byte, t time.Time) []byte {
+	return t.In(w.zone).AppendFormat(text, "Mon 2 Jan 2006 15:04:05 MST")
+}
 
 // second is a time of day to the second.
 func (w words) second(t time.Time) string { return t.In(w.zone).Format("15:04:05") }
