@@ -21,7 +21,8 @@ import (
 type FindQuery struct {
 	// Q is a part of what is known: the beginnings of words of the name, in any order; a phone number as anyone types
 	// it, its beginning or its last digits (four or more); account number, PPPoE user name or e-mail from the beginning; a
-	// payment's receipt number. Case, accents and punctuation do not count.
+	// payment's receipt number. Case, accents and punctuation do not count. A whole IP or MAC address finds who is online
+	// with it.
 	Q      string
 	Status string // active, grace, expired or suspended
 	Plan   string // its name
@@ -59,7 +60,10 @@ func (s *Service) Find(ctx context.Context, f FindQuery) (Page[SubscriberView], 
 		return none, err
 	}
 	var page Page[SubscriberView]
+	address, mac := lineOf(f.Q)
 	switch {
+	case address != nil || mac != "":
+		page, err = s.byLine(ctx, address, mac, by, most)
 	case strings.TrimSpace(f.Q) != "":
 		page, err = s.search(ctx, read(f.Q, s.Region), by, at, most)
 	case f.ExpiringDays > 0:

@@ -143,6 +143,27 @@ func TestFind_ByWhatIsKnownOfSomebody(t *testing.T) {
 	}
 }
 
+func TestFind_ByTheAddressOfALineOrADevice(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	o.sql(`insert into sessions (router_id, acct_session_id, username, address, calling_station, started_at, seen_at, ended_at)
+		select s.router_id, n.id, s.username, n.address, n.device, $1, $1, n.ended from subscribers s,
+			(values ('now', inet '100.64.8.10', 'AA:BB:CC:00:00:01', null::timestamptz), ('before', '100.64.8.11', 'AA:BB:CC:00:00:02', now())) n (id, address, device, ended)`, noon)
+	for q, found := range map[string]bool{
+		"100.64.8.10": true, " 100.64.8.10 ": true, "::ffff:100.64.8.10": true, "AA:BB:CC:00:00:01": true, "aa-bb-cc-00-00-01": true, "aabb.cc00.0001": true,
+		"100.64.8.11": false, "AA:BB:CC:00:00:02": false, "100.64.8.12": false,
+	} {
+		page, err := o.Find(t.Context(), console.FindQuery{Q: q})
+		if err != nil || (len(page.Items) == 1) != found {
+			t.Errorf("%q finds %d, %v", q, len(page.Items), err)
+		}
+	}
+	o.sql(`update subscribers set fixed_address = '100.64.8.12'`)
+	if page, err := o.Find(t.Context(), console.FindQuery{Q: "100.64.8.12"}); err != nil || len(page.Items) != 1 {
+		t.Errorf("a fixed address finds %d, %v", len(page.Items), err)
+	}
+}
+
 func TestFind_FollowsAnEditAndADeletion(t *testing.T) {
 	t.Parallel()
 	o := registry(t, neighbours...)

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"math"
+	"net/netip"
 	"time"
 
 	"qserve/db"
@@ -46,6 +47,11 @@ func opsQueries(now time.Time) map[string]hot {
 			_, err := q.CountOnline(ctx, db.CountOnlineParams{At: now, Now: now, Intervals: 3})
 			return err
 		}, nil},
+		"FindByLine": {func(ctx context.Context, q *db.Queries) error {
+			address := netip.MustParseAddr("100.64.8.10")
+			_, err := q.FindByLine(ctx, db.FindByLineParams{Address: &address, Now: now, Most: 50})
+			return err
+		}, []string{"sessions_address", "subscribers_fixed_address"}},
 		"PaymentsReceived": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.PaymentsReceived(ctx, db.PaymentsReceivedParams{Since: now.AddDate(0, 0, -1), Until: now, Before: math.MaxInt64, Most: 51})
 			return err

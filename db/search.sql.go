@@ -99,6 +99,99 @@ func (q *Queries) FindAll(ctx context.Context, arg FindAllParams) ([]FindAllRow,
 	return items, nil
 }
 
+const findByLine = `-- name: FindByLine :many
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+from (
+    select o.router_id, o.username from sessions o where o.ended_at is null and o.address = $1::inet
+    union select o.router_id, o.username from sessions o where o.ended_at is null and o.calling_station = $2::text and $2::text <> ''
+    union select f.router_id, f.username from subscribers f where f.fixed_address = $1::inet) line
+join subscribers s on s.router_id = line.router_id and s.username = line.username
+join plans p on p.id = s.plan_id join routers r on r.id = s.router_id left join plans n on n.id = s.next_plan_id
+where passes(s, $3::text, $4::bigint, $5::bigint, $6::timestamptz, $7::timestamptz)
+order by s.id limit $8
+`
+
+type FindByLineParams struct {
+	Address        *netip.Addr
+	Mac            string
+	Status         string
+	PlanID         int64
+	RouterID       int64
+	ExpiringBefore *time.Time
+	Now            time.Time
+	Most           int32
+}
+
+type FindByLineRow struct {
+	Subscriber Subscriber
+	Plan       string
+	Router     string
+	NextPlan   string
+}
+
+// Who is online with an IP address or a MAC address, or has the IP address for ever.
+func (q *Queries) FindByLine(ctx context.Context, arg FindByLineParams) ([]FindByLineRow, error) {
+	rows, err := q.db.Query(ctx, findByLine,
+		arg.Address,
+		arg.Mac,
+		arg.Status,
+		arg.PlanID,
+		arg.RouterID,
+		arg.ExpiringBefore,
+		arg.Now,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FindByLineRow
+	for rows.Next() {
+		var i FindByLineRow
+		if err := rows.Scan(
+			&i.Subscriber.ID,
+			&i.Subscriber.Account,
+			&i.Subscriber.AccountKey,
+			&i.Subscriber.Name,
+			&i.Subscriber.Phone,
+			&i.Subscriber.PhoneHash,
+			&i.Subscriber.Email,
+			&i.Subscriber.Address,
+			&i.Subscriber.RouterID,
+			&i.Subscriber.Username,
+			&i.Subscriber.PasswordSealed,
+			&i.Subscriber.CredentialGen,
+			&i.Subscriber.FixedAddress,
+			&i.Subscriber.PlanID,
+			&i.Subscriber.Currency,
+			&i.Subscriber.BalanceMinor,
+			&i.Subscriber.ExpiresAt,
+			&i.Subscriber.AnchorDay,
+			&i.Subscriber.GraceUntil,
+			&i.Subscriber.SuspendedAt,
+			&i.Subscriber.SuspensionCategory,
+			&i.Subscriber.SuspensionReason,
+			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.NextPlanID,
+			&i.Subscriber.NextPlanAt,
+			&i.Subscriber.PinnedNote,
+			&i.Subscriber.Revision,
+			&i.Subscriber.DueAt,
+			&i.Subscriber.CreatedAt,
+			&i.Plan,
+			&i.Router,
+			&i.NextPlan,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const findByPair = `-- name: FindByPair :many
 select h.term::text as term, s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from find_by_pair($1::text, $2::text, $3::text, $4::text, $5::bigint,

@@ -27,6 +27,18 @@ where s.id > @after_id::bigint
   and passes(s, @status::text, @plan_id::bigint, @router_id::bigint, sqlc.narg('expiring_before')::timestamptz, @now::timestamptz)
 order by s.id limit @most;
 
+-- name: FindByLine :many
+-- Who is online with an IP address or a MAC address, or has the IP address for ever.
+select sqlc.embed(s), p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+from (
+    select o.router_id, o.username from sessions o where o.ended_at is null and o.address = sqlc.narg(address)::inet
+    union select o.router_id, o.username from sessions o where o.ended_at is null and o.calling_station = @mac::text and @mac::text <> ''
+    union select f.router_id, f.username from subscribers f where f.fixed_address = sqlc.narg(address)::inet) line
+join subscribers s on s.router_id = line.router_id and s.username = line.username
+join plans p on p.id = s.plan_id join routers r on r.id = s.router_id left join plans n on n.id = s.next_plan_id
+where passes(s, @status::text, @plan_id::bigint, @router_id::bigint, sqlc.narg('expiring_before')::timestamptz, @now::timestamptz)
+order by s.id limit @most;
+
 -- name: FindExpiring :many
 -- Those whose paid time ends soon, the next one first.
 select sqlc.embed(s), p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan

@@ -210,6 +210,10 @@ create index subscribers_router on subscribers (router_id, id);
 create index subscribers_suspended on subscribers (id) where suspended_at is not null;
 create index subscribers_in_grace on subscribers (grace_until) where grace_until is not null;
 
+-- Who has a line now, by its address or the device behind it.
+create index sessions_address on sessions (address) where ended_at is null and address is not null;
+create index sessions_device on sessions (calling_station) where ended_at is null and calling_station <> '';
+
 -- The histories over all accounts.
 create index activity_kind on activity (kind, at, id);
 create index activity_actor on activity (actor, at, id);
@@ -218,7 +222,7 @@ create index payments_reference on payments ((upper(regexp_replace(reference, '[
 create index payments_reversed on payments (id) where reversed_at is not null;
 
 -- +goose Down
-drop index payments_reversed, payments_reference, activity_actor, activity_kind, subscribers_in_grace, subscribers_suspended, subscribers_router, subscribers_expiring;
+drop index sessions_device, sessions_address, payments_reversed, payments_reference, activity_actor, activity_kind, subscribers_in_grace, subscribers_suspended, subscribers_router, subscribers_expiring;
 drop trigger terms_follow_an_edit on subscribers;
 drop trigger a_subscriber_has_terms on subscribers;
 drop table subscriber_terms;
