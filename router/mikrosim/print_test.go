@@ -76,7 +76,8 @@ func TestNoRows_AreAnsweredWithEmptySince718(t *testing.T) {
 
 func TestTaggedCommands_AreAnsweredInTurns(t *testing.T) {
 	t.Parallel()
-	r := setup(t, mikrosim.Config{Latency: 50 * time.Millisecond})
+	// Long enough for the second command to be there before the first is answered, also on a busy machine.
+	r := setup(t, mikrosim.Config{Latency: 400 * time.Millisecond})
 	c := rawLogin(t, r)
 	for i := range 3 {
 		c.send(t, "/ppp/secret/add", fmt.Sprintf("=name=u%d", i))
