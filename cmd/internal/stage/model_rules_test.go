@@ -199,9 +199,9 @@ func takesBack(amount int64, bought []purchase) rule {
 		}
 		if b.next != nil && b.expires.Before(b.nextAt) {
 			b.nextAt = b.expires
-			if !b.expires.After(now) {
-				b.plan, b.next, b.nextAt = b.next, nil, time.Time{}
-			}
+		}
+		if b.next != nil && !b.nextAt.After(now) {
+			b.plan, b.next, b.nextAt = b.next, nil, time.Time{}
 		}
 		return true
 	}

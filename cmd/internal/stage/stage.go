@@ -126,7 +126,7 @@ func Open(ctx context.Context, opts Options) (*Stage, error) {
 		opts.Clock = clock.System{}
 	}
 	s := &Stage{opts: opts, http: &http.Client{
-		Timeout:   15 * time.Second,
+		Timeout:   time.Minute, // a busy machine is no failure
 		Transport: &http.Transport{MaxIdleConnsPerHost: 64},
 	}}
 	s.closers = append(s.closers, func() error { s.http.CloseIdleConnections(); return nil })
