@@ -109,6 +109,8 @@ type Suspension struct {
 	// ClockStoppedAt is up to when the paid time has been used, where the suspension stops the clock; zero where the time
 	// goes on.
 	ClockStoppedAt time.Time
+	// Until is when time itself ends the suspension; zero: it lasts until somebody reconnects.
+	Until time.Time
 }
 
 // Status is what the facts amount to at one instant.
@@ -137,15 +139,18 @@ func (a Account) Status(now time.Time) Status {
 }
 
 // NextDue returns the first instant after asOf at which the facts alone change the account, or zero when there is none.
-// While the clock is stopped there is none.
+// While the clock is stopped that can only be the end of the suspension.
 func (a Account) NextDue(asOf time.Time) time.Time {
 	var next time.Time
-	if a.clockStopped() {
-		return next
+	var times []time.Time
+	if !a.clockStopped() {
+		times = append(times, a.ExpiresAt, a.GraceUntil)
+		if a.Next != nil {
+			times = append(times, a.Next.At)
+		}
 	}
-	times := []time.Time{a.ExpiresAt, a.GraceUntil}
-	if a.Next != nil {
-		times = append(times, a.Next.At)
+	if a.Suspension != nil {
+		times = append(times, a.Suspension.Until)
 	}
 	for _, t := range times {
 		if t.After(asOf) && (next.IsZero() || t.Before(next)) {

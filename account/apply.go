@@ -114,26 +114,27 @@ func facts(a Account, now time.Time) map[string]string {
 		return t.UTC().Format(time.RFC3339)
 	}
 	f := map[string]string{
-		"status":       string(a.Status(now)),
-		"balance":      a.Balance.Decimal(),
-		"plan":         a.Plan.Name,
-		"next_plan":    "",
-		"next_plan_at": "",
-		"expires_at":   at(a.ExpiresAt),
-		"anchor_day":   strconv.Itoa(a.AnchorDay),
-		"grace_until":  at(a.GraceUntil),
-		"suspension":   "",
-		"name":         a.Contact.Name,
-		"phone":        a.Contact.Phone,
-		"email":        a.Contact.Email,
-		"address":      a.Contact.Address,
-		"pinned note":  a.Pinned,
-		"username":     a.Username,
-		"router":       strconv.FormatInt(a.RouterID, 10),
-		"fixed_ip":     a.Address,
+		"status":          string(a.Status(now)),
+		"balance":         a.Balance.Decimal(),
+		"plan":            a.Plan.Name,
+		"next_plan":       "",
+		"next_plan_at":    "",
+		"expires_at":      at(a.ExpiresAt),
+		"anchor_day":      strconv.Itoa(a.AnchorDay),
+		"grace_until":     at(a.GraceUntil),
+		"suspension":      "",
+		"suspended_until": "",
+		"name":            a.Contact.Name,
+		"phone":           a.Contact.Phone,
+		"email":           a.Contact.Email,
+		"address":         a.Contact.Address,
+		"pinned note":     a.Pinned,
+		"username":        a.Username,
+		"router":          strconv.FormatInt(a.RouterID, 10),
+		"fixed_ip":        a.Address,
 	}
 	if a.Suspension != nil {
-		f["suspension"] = string(a.Suspension.Category)
+		f["suspension"], f["suspended_until"] = string(a.Suspension.Category), at(a.Suspension.Until)
 	}
 	if a.Next != nil {
 		f["next_plan"], f["next_plan_at"] = a.Next.Plan.Name, at(a.Next.At)

@@ -13,12 +13,31 @@ func (Expire) apply(*Change, time.Time, *time.Location) error { return nil }
 const punctual = time.Minute
 
 // settle handles what has become due since the last command: a scheduled package takes over, paid time or grace has run
-// out, and what has run out is renewed if the wallet covers it.
+// out, what has run out is renewed if the wallet covers it, and a suspension comes to its planned end.
 func (c *Change) settle(now time.Time, zone *time.Location) {
 	a := &c.Account
-	if a.DueAt.IsZero() || now.Before(a.DueAt) || a.clockStopped() {
+	if a.DueAt.IsZero() || now.Before(a.DueAt) {
 		return
 	}
+	if !a.clockStopped() {
+		c.runOut(now, zone)
+	}
+	if s := a.Suspension; s != nil && !s.Until.IsZero() && !now.Before(s.Until) {
+		c.lift(now, zone)
+		switch status := a.Status(now); status {
+		case Active:
+			c.tick("reconnect", "Suspension ended as planned, paid until %s", readable(a.ExpiresAt, zone))
+		case Grace:
+			c.tick("reconnect", "Suspension ended as planned, in grace until %s", readable(a.GraceUntil, zone))
+		default:
+			c.tick("reconnect", "Suspension ended as planned, now %s", status)
+		}
+	}
+}
+
+// runOut handles the ends of the packages and of a grace, while the clock goes on.
+func (c *Change) runOut(now time.Time, zone *time.Location) {
+	a := &c.Account
 	ran := func(t time.Time) bool { return !t.IsZero() && !t.Before(a.DueAt) && !t.After(now) }
 	ended := a.Plan.Name
 	if a.Next != nil && !now.Before(a.Next.At) {

@@ -21,11 +21,16 @@ func (b *book) afterSettling(t *rapid.T, before account.Account, c account.Chang
 		return
 	}
 	want := before
-	if n := before.Next; n != nil && !n.At.After(b.now) {
+	ran := !before.ExpiresAt.Before(before.DueAt) && !before.ExpiresAt.After(b.now)
+	if s := before.Suspension; s != nil && !s.ClockStoppedAt.IsZero() {
+		want, ran = b.clockGoesOn(before), false
+	} else if n := before.Next; n != nil && !n.At.After(b.now) {
 		want.Plan, want.Next = n.Plan, nil
 	}
-	ran := !before.ExpiresAt.Before(before.DueAt) && !before.ExpiresAt.After(b.now)
-	renews := ran && before.Suspension == nil && want.Balance.Minor >= want.Plan.Price.Minor
+	if s := before.Suspension; s != nil && !s.Until.IsZero() && !s.Until.After(b.now) {
+		want.Suspension, ran = nil, !want.ExpiresAt.After(b.now)
+	}
+	renews := ran && want.Suspension == nil && want.Balance.Minor >= want.Plan.Price.Minor
 	if renews != (len(c.Entries) == 1) {
 		t.Fatalf("expired at %v, %s, suspended %v: the clock booked %+v", before.ExpiresAt, want.Balance, before.Suspension, c.Entries)
 	}
@@ -46,6 +51,25 @@ func (b *book) afterSettling(t *rapid.T, before account.Account, c account.Chang
 	if again := apply(t, is, account.Expire{}, b.now, b.zone); !cmp.Equal(account.Change{Account: is}, again) {
 		t.Fatalf("the same due time again:\n%s", cmp.Diff(account.Change{Account: is}, again))
 	}
+}
+
+// clockGoesOn is an account after a suspension that has stopped its clock until now: what was paid then is paid now, as
+// many hours later as it stood.
+func (b *book) clockGoesOn(a account.Account) account.Account {
+	stood := b.now.Sub(a.Suspension.ClockStoppedAt)
+	if a.Remaining(b.now) == 0 {
+		return a
+	}
+	end := a.ExpiresAt.Add(stood)
+	from, to := reading(a.ExpiresAt.In(b.zone)), reading(end.In(b.zone))
+	if from.clock, to.clock = 0, 0; from != to {
+		a.AnchorDay = 0
+	}
+	if a.Next != nil {
+		a.Next = &account.NextPlan{Plan: a.Next.Plan, At: a.Next.At.Add(stood)}
+	}
+	a.ExpiresAt = end
+	return a
 }
 
 // renewal checks what was sold against the calendar that counts by hand. A gap of up to patience is overlooked.
@@ -90,6 +114,16 @@ func (b *book) after(t *rapid.T, was account.Account, cmd account.Command, c acc
 		b.afterPay(t, was, cmd, c)
 	case account.Suspend:
 		same("a suspension takes nothing")
+		if s := is.Suspension; !s.Until.Equal(cmd.Until) || !s.Until.IsZero() && (!s.Until.After(b.now) || s.Until.Sub(b.now) > 366*24*time.Hour) {
+			t.Fatalf("suspended at %v until %v, asked for until %v", b.now, s.Until, cmd.Until)
+		}
+	case account.UndoSuspend:
+		if s := was.Suspension; s == nil || !s.Since.Equal(cmd.Kept.At) || is.Suspension != nil {
+			t.Fatalf("the suspension of %v was taken back from %+v, leaving %+v", cmd.Kept.At, s, is.Suspension)
+		}
+		if len(c.Entries) == 0 && (!is.ExpiresAt.Equal(was.ExpiresAt) || is.AnchorDay != was.AnchorDay) {
+			t.Fatalf("the suspension was taken back, and the paid time moved from %v to %v", was.ExpiresAt, is.ExpiresAt)
+		}
 	case account.Reconnect:
 		b.afterReconnect(t, was, cmd, c)
 	case account.ChangePackage:

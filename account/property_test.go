@@ -76,7 +76,11 @@ func (b *book) command(t *rapid.T) account.Command {
 		category := rapid.SampledFrom([]account.Category{
 			account.NonPayment, account.NonPayment, account.Equipment, account.CustomerRequest, account.Other, "", "x",
 		}).Draw(t, "category")
-		return account.Suspend{Category: category, StopClock: yes("stop clock")}
+		s := account.Suspend{Category: category, StopClock: yes("stop clock")}
+		if yes("until") {
+			s.Until = b.now.Add(time.Duration(rapid.Int64Range(-int64(time.Hour), int64(367*24*time.Hour)).Draw(t, "lasts")))
+		}
+		return s
 	case "reconnect":
 		return account.Reconnect{Grace: time.Duration(max(rapid.IntRange(-400, 800).Draw(t, "hours"), -1)) * time.Hour}
 	case "change":
@@ -95,6 +99,9 @@ func (b *book) command(t *rapid.T) account.Command {
 			kept := b.kept[len(b.kept)-1]
 			if kept.After.Pinned != "" {
 				return account.UndoNote{Kept: kept}
+			}
+			if !kept.After.SuspendedAt.IsZero() {
+				return account.UndoSuspend{Kept: kept}
 			}
 			return account.UndoExtend{Days: 1, Kept: kept}
 		}

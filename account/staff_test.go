@@ -17,7 +17,7 @@ func TestSuspend_CutsAPaidAccountAndMovesNoMoneyAndNoTime(t *testing.T) {
 	got := apply(t, a, account.Suspend{Category: account.Equipment, Reason: "router not returned"}, noon, time.UTC)
 	want := a
 	want.Suspension = &account.Suspension{Category: account.Equipment, Reason: "router not returned", Since: noon}
-	if diff := cmp.Diff(account.Change{Account: want, Activity: []account.Activity{{
+	if diff := cmp.Diff(account.Change{Account: want, Kept: &account.Kept{At: noon, After: account.Term{SuspendedAt: noon}}, Activity: []account.Activity{{
 		Kind: "suspend", Summary: "Suspended: equipment, router not returned",
 		Before: map[string]string{"status": "active", "suspension": ""},
 		After:  map[string]string{"status": "suspended", "suspension": "equipment"},

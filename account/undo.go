@@ -12,7 +12,8 @@ type Kept struct {
 	After  Term      `json:"after"`
 }
 
-// Term is what the commands which can be undone may move: of an extension the paid time, of a note what is pinned.
+// Term is what the commands which can be undone may move: of an extension the paid time, of a note what is pinned, and of
+// a suspension since when it is.
 type Term struct {
 	ExpiresAt      time.Time `json:"expires_at,omitzero"`
 	AnchorDay      int       `json:"anchor_day,omitzero"`
@@ -22,6 +23,7 @@ type Term struct {
 	NextPlanID     int64     `json:"next_plan_id,omitzero"`
 	NextPlanAt     time.Time `json:"next_plan_at,omitzero"`
 	Pinned         string    `json:"pinned,omitzero"`
+	SuspendedAt    time.Time `json:"suspended_at,omitzero"`
 }
 
 // termOf is the paid time of an account.
@@ -66,18 +68,23 @@ func (u UndoExtend) apply(c *Change, now time.Time, zone *time.Location) error {
 	// What would have become due meanwhile is due now.
 	a.DueAt = a.NextDue(u.Kept.At)
 	c.settle(now, zone)
-	extension := "Extension by " + Duration{u.Days, Days}.String() + " taken back"
+	c.sayUndone("Extension by "+Duration{u.Days, Days}.String()+" taken back", now, zone)
+	return nil
+}
+
+// sayUndone says what was taken back, and how the paid time is after it.
+func (c *Change) sayUndone(what string, now time.Time, zone *time.Location) {
+	a := c.Account
 	switch {
 	case a.ExpiresAt.IsZero():
-		c.say("undo", "%s, nothing paid", extension)
+		c.say("undo", "%s, nothing paid", what)
 	case a.clockStopped():
-		c.say("undo", "%s, the clock is stopped", extension)
+		c.say("undo", "%s, the clock is stopped", what)
 	case now.Before(a.ExpiresAt):
-		c.say("undo", "%s, paid until %s", extension, readable(a.ExpiresAt, zone))
+		c.say("undo", "%s, paid until %s", what, readable(a.ExpiresAt, zone))
 	default:
-		c.say("undo", "%s, expired since %s", extension, readable(a.ExpiresAt, zone))
+		c.say("undo", "%s, expired since %s", what, readable(a.ExpiresAt, zone))
 	}
-	return nil
 }
 
 // differs says in words how the paid time differs from what was left; empty when it does not.
@@ -112,5 +119,28 @@ func (u UndoNote) apply(c *Change, _ time.Time, _ *time.Location) error {
 		c.pin(u.Kept.Before.Pinned)
 	}
 	c.say("undo", "Note withdrawn")
+	return nil
+}
+
+// UndoSuspend takes a suspension back that was a mistake: it is as if the account had never been cut, so a clock that it
+// stopped did not stop. It is refused unless the account is under that very suspension.
+type UndoSuspend struct{ Kept Kept }
+
+func (u UndoSuspend) apply(c *Change, now time.Time, zone *time.Location) error {
+	a := &c.Account
+	switch {
+	case a.Suspension == nil:
+		return &Refused{fmt.Sprintf("there is nothing to take back: %s is not suspended any more", a.Number)}
+	case !a.Suspension.Since.Equal(u.Kept.After.SuspendedAt):
+		return &Refused{fmt.Sprintf("that suspension is over: %s was suspended anew since, and that one stays", a.Number)}
+	case a.clockStopped() && !a.Suspension.ClockStoppedAt.Equal(a.Suspension.Since):
+		// Time that the clock stood is part of the paid time already, and may have been sold on.
+		return &Refused{"the suspension stays, because its stopped clock has given time back since; reconnect the customer instead"}
+	}
+	a.Suspension = nil
+	// What would have become due meanwhile is due now.
+	a.DueAt = a.NextDue(u.Kept.At)
+	c.settle(now, zone)
+	c.sayUndone("Suspension taken back", now, zone)
 	return nil
 }

@@ -76,6 +76,9 @@ func TestExtendAndUndo_IsNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		later := b.now.Add(time.Duration(rapid.Int64Range(0, int64(time.Minute)).Draw(t, "undone after")))
+		if s := want.Suspension; s != nil && !s.Until.IsZero() && !s.Until.After(later) {
+			t.Skip("the account comes back before it is undone, and finds the time that was given")
+		}
 		got := apply(t, change.Account, undo(change), later, z).Account
 		if diff := cmp.Diff(apply(t, want, account.Expire{}, later, z).Account, got); diff != "" {
 			t.Fatalf("(-without +undone):\n%s", diff)

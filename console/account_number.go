@@ -99,5 +99,5 @@ func (s *Service) SubscriberByID(ctx context.Context, id int64) (SubscriberView,
 	if err != nil {
 		return SubscriberView{}, fmt.Errorf("read subscriber %d: %w", id, err)
 	}
-	return viewSubscriber(row.Subscriber, row.Plan, row.Router, row.NextPlan, s.Clock.Now()), nil
+	return viewSubscriber(row.Subscriber, row.Plan.Name, row.Router, row.NextPlan, s.Clock.Now()), nil
 }

@@ -49,12 +49,13 @@ type Config struct {
 type Service struct {
 	Config
 	attempts *attempts
+	online   *onlineCount
 	charts   *charts
 }
 
 // New returns a service.
 func New(cfg Config) *Service {
-	return &Service{Config: cfg, attempts: newAttempts(), charts: &charts{}}
+	return &Service{Config: cfg, attempts: newAttempts(), online: &onlineCount{}, charts: &charts{}}
 }
 
 // FieldError is bad input, with the field that a person has to change.

@@ -14,7 +14,7 @@ import (
 // HomeView is what a provider wants to see first: the customers, today's money, and what waits for whom. It stays cheap
 // with a million customers: numbers of accounts are counted to a bound, and what needs many rows is read once a minute.
 type HomeView struct {
-	Online           int64        // running sessions, as of at most a minute ago
+	Online           *int64       // customers, as of at most a minute ago; nil: not counted yet
 	Suspended, Grace BoundedCount // as the lists of these statuses
 	ExpiringIn3Days  BoundedCount // as the list of who expires within so many days
 	ExpiringIn7Days  BoundedCount
@@ -26,7 +26,8 @@ type HomeView struct {
 	PaymentsPerDay   []DayView        // 30 days, today last, in the provider's currency
 	OnlineOverTime   []PointView      // 24 hours
 	Confirmation     []DayConfirmView // 14 days, today last
-	ChartsAsOf       time.Time        // when the charts and Online were read
+	ChartsAsOf       time.Time        // when the charts were read; zero: they are not known yet
+	Later            bool             // Online and the charts are missing or old, because they take long to read
 }
 
 // countedTo bounds what is counted for the home page.
@@ -83,21 +84,49 @@ type RouterHealthView struct {
 	NextTryAt     *time.Time
 	Waiting       int64      // user names whose wanted state it has not confirmed
 	Oldest        *time.Time // since when the oldest of them waits
-	Online        int64      // running sessions, as of at most a minute ago
+	Online        int64      // customers, as of at most a minute ago; as far as they are counted
 }
 
-// Home returns what the home page shows.
+// Home returns what the home page shows. The first time in a minute somebody waits for the charts.
 func (s *Service) Home(ctx context.Context) (HomeView, error) {
 	now := s.Clock.Now()
+	online, err := s.online.read(ctx, s, now)
+	if err != nil {
+		return HomeView{}, err
+	}
 	read, err := s.charts.read(ctx, s, now)
 	if err != nil {
 		return HomeView{}, fmt.Errorf("read the charts: %w", err)
 	}
-	view := HomeView{
-		PaymentsPerDay: read.payments, OnlineOverTime: read.online, Confirmation: read.confirmation, ChartsAsOf: read.at.UTC(),
+	return s.homeWith(ctx, now, online, read)
+}
+
+// HomeAtOnce is Home for whoever does not wait: what takes long to read is left out, or is a few minutes old, and Later
+// says so.
+func (s *Service) HomeAtOnce(ctx context.Context) (HomeView, error) {
+	now := s.Clock.Now()
+	online, read := s.online.last.Load(), s.charts.last.Load()
+	later := online == nil || !young(online.at, now, chartsLast) || read == nil || !young(read.at, now, chartsLast)
+	if online != nil && !young(online.at, now, shownFor) {
+		online = nil
 	}
-	for _, n := range read.running {
-		view.Online += n
+	if read != nil && !young(read.at, now, shownFor) {
+		read = nil
+	}
+	view, err := s.homeWith(ctx, now, online, read)
+	view.Later = later
+	return view, err
+}
+
+// homeWith is a home page with what is known of the slow parts of it; nil: nothing.
+func (s *Service) homeWith(ctx context.Context, now time.Time, online *onlineData, read *chartData) (HomeView, error) {
+	var view HomeView
+	var on map[string]int64
+	if online != nil {
+		view.Online, on = &online.all, online.on
+	}
+	if read != nil {
+		view.PaymentsPerDay, view.OnlineOverTime, view.Confirmation, view.ChartsAsOf = read.payments, read.online, read.confirmation, read.at.UTC()
 	}
 	q := db.New(plannedAnew{s.Pool})
 	for _, part := range []func(context.Context, *db.Queries, time.Time, *HomeView) error{
@@ -107,7 +136,8 @@ func (s *Service) Home(ctx context.Context) (HomeView, error) {
 			return HomeView{}, err
 		}
 	}
-	view.Routers, err = homeRouters(ctx, q, read.running)
+	var err error
+	view.Routers, err = homeRouters(ctx, q, on)
 	return view, err
 }
 

@@ -38,72 +38,96 @@ const (
 	confirmationDays = 14
 	onlineFor        = 24 * time.Hour
 	chartsLast       = time.Minute
-	// pastLasts is the same for the days before today, which hardly change and are many rows.
+	// shownFor is how old what is remembered may be to be shown while it is read anew.
+	shownFor = 10 * time.Minute
+	// pastLasts is what chartsLast is, for the days before today, which hardly change and are many rows.
 	pastLasts = time.Hour
 )
 
-// charts keeps what takes many rows to find out.
-type charts struct {
+// remembered is what takes many rows to find out, as it was last found.
+type remembered[T any] struct {
 	reading sync.Mutex
-	last    atomic.Pointer[chartData]
+	last    atomic.Pointer[T]
 }
+
+// get returns what is fresh, or finds it anew. While somebody does, others get what there was before.
+func (r *remembered[T]) get(fresh func(*T) bool, find func(last *T) (*T, error)) (*T, error) {
+	last := r.last.Load()
+	if last != nil && fresh(last) {
+		return last, nil
+	}
+	if !r.reading.TryLock() {
+		if last != nil {
+			return last, nil
+		}
+		r.reading.Lock()
+	}
+	defer r.reading.Unlock()
+	if last = r.last.Load(); last != nil && fresh(last) {
+		return last, nil
+	}
+	found, err := find(last)
+	if err != nil {
+		return nil, err
+	}
+	r.last.Store(found)
+	return found, nil
+}
+
+// onlineCount remembers how many customers are online.
+type onlineCount struct{ remembered[onlineData] }
+
+type onlineData struct {
+	at  time.Time
+	on  map[string]int64 // customers, by the name of their router
+	all int64
+}
+
+func (c *onlineCount) read(ctx context.Context, s *Service, now time.Time) (*onlineData, error) {
+	return c.get(func(d *onlineData) bool { return young(d.at, now, chartsLast) }, func(*onlineData) (*onlineData, error) {
+		rows, err := db.New(plannedAnew{s.Pool}).OnlineByRouter(ctx, db.OnlineByRouterParams{Intervals: silentIntervals, Now: now})
+		if err != nil {
+			return nil, fmt.Errorf("count who is online: %w", err)
+		}
+		data := &onlineData{at: now, on: map[string]int64{}}
+		for _, row := range rows {
+			data.on[row.Name] = row.Online
+			data.all += row.Online
+		}
+		return data, nil
+	})
+}
+
+// charts remembers what the charts show.
+type charts struct{ remembered[chartData] }
 
 type chartData struct {
 	at           time.Time
-	pastAt       time.Time        // when the days before today were read
-	running      map[string]int64 // sessions, by the name of their router
+	pastAt       time.Time // when the days before today were read
 	payments     []DayView
 	online       []PointView
 	confirmation []DayConfirmView
 }
 
-// read returns what was read within the last minute, or reads it. While somebody does, others get what there was before.
 func (c *charts) read(ctx context.Context, s *Service, now time.Time) (*chartData, error) {
-	last := c.last.Load()
-	if last != nil && young(last.at, now, chartsLast) {
-		return last, nil
-	}
-	if !c.reading.TryLock() {
-		if last != nil {
-			return last, nil
+	return c.get(func(d *chartData) bool { return young(d.at, now, chartsLast) }, func(last *chartData) (*chartData, error) {
+		data := &chartData{at: now, pastAt: now}
+		if last != nil && young(last.pastAt, now, pastLasts) && s.midnight(now, 0).Equal(s.midnight(last.at, 0)) {
+			data.pastAt, data.payments, data.confirmation = last.pastAt, last.payments, last.confirmation
 		}
-		c.reading.Lock()
-	}
-	defer c.reading.Unlock()
-	if last = c.last.Load(); last != nil && young(last.at, now, chartsLast) {
-		return last, nil
-	}
-	data := &chartData{at: now, pastAt: now}
-	if last != nil && young(last.pastAt, now, pastLasts) && s.midnight(now, 0).Equal(s.midnight(last.at, 0)) {
-		data.pastAt, data.payments, data.confirmation = last.pastAt, last.payments, last.confirmation
-	}
-	q := db.New(plannedAnew{s.Pool})
-	for _, part := range []func(context.Context, *Service, *db.Queries) error{
-		data.readRunning, data.readPayments, data.readOnline, data.readConfirmation,
-	} {
-		if err := part(ctx, s, q); err != nil {
-			return nil, err
+		q := db.New(plannedAnew{s.Pool})
+		for _, part := range []func(context.Context, *Service, *db.Queries) error{data.readPayments, data.readOnline, data.readConfirmation} {
+			if err := part(ctx, s, q); err != nil {
+				return nil, err
+			}
 		}
-	}
-	c.last.Store(data)
-	return data, nil
+		return data, nil
+	})
 }
 
 func young(read, now time.Time, most time.Duration) bool {
 	age := now.Sub(read)
 	return age >= 0 && age < most
-}
-
-func (d *chartData) readRunning(ctx context.Context, _ *Service, q *db.Queries) error {
-	rows, err := q.OnlineByRouter(ctx, db.OnlineByRouterParams{Intervals: silentIntervals, Now: d.at})
-	if err != nil {
-		return fmt.Errorf("count the running sessions: %w", err)
-	}
-	d.running = map[string]int64{}
-	for _, row := range rows {
-		d.running[row.Name] = row.Online
-	}
-	return nil
 }
 
 // midnight is the beginning of the provider's day, some days before now.

@@ -3,6 +3,8 @@ package console_test
 import (
 	"testing"
 	"time"
+
+	"qserve/console"
 )
 
 func TestHome_DrawsHowManyWereOnlineAndHowFastRoutersConfirm(t *testing.T) {
@@ -81,5 +83,39 @@ func TestHome_DoesNotWaitForChartsThatSomebodyElseReads(t *testing.T) {
 	}
 	if view := o.home(); !view.ChartsAsOf.Equal(noon.Add(time.Hour)) {
 		t.Errorf("then charts of %s", view.ChartsAsOf)
+	}
+}
+
+func TestHome_IsThereAtOnceWhenNobodyHasReadTheCharts(t *testing.T) {
+	t.Parallel()
+	o := registry(t, neighbours...)
+	tx, err := o.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.Exec(t.Context(), "lock table sessions, online_counts"); err != nil {
+		t.Fatal(err)
+	}
+	atOnce := func() console.HomeView {
+		view, err := o.HomeAtOnce(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return view
+	}
+	if view := atOnce(); !view.Later || view.Online != nil || !view.ChartsAsOf.IsZero() || len(view.Routers) == 0 {
+		t.Errorf("the first view: %+v", view)
+	}
+	if err := tx.Rollback(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	o.home()
+	for after, want := range map[time.Duration]struct{ later, charts bool }{
+		0: {false, true}, time.Minute: {true, true}, 10 * time.Minute: {true, false}, -time.Minute: {true, false},
+	} {
+		o.clock.Set(noon.Add(after))
+		if view := atOnce(); view.Later != want.later || (view.Online != nil) != want.charts || view.ChartsAsOf.IsZero() == want.charts {
+			t.Errorf("%s after they were read: later %v, charts of %s, online %v", after, view.Later, view.ChartsAsOf, view.Online)
+		}
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"qserve/console"
+	"qserve/db"
 )
 
 func (o *office) home() console.HomeView {
@@ -187,7 +188,7 @@ func TestHome_ShowsTheOldestOfEachListOfUnfinishedWork(t *testing.T) {
 	}
 }
 
-func TestHome_CountsRunningSessionsAsTheProfileDoes(t *testing.T) {
+func TestHome_CountsWhoIsOnlineAsEverythingElseDoes(t *testing.T) {
 	t.Parallel()
 	o := registry(t)
 	// Router 1 was listed long ago, router 2 a moment ago.
@@ -211,10 +212,12 @@ func TestHome_CountsRunningSessionsAsTheProfileDoes(t *testing.T) {
 		}
 	}
 	o.sql(`insert into sessions (router_id, acct_session_id, username, started_at, seen_at, ended_at) values (2, 'over', 'x', $1, $1, $1)`, noon)
+	o.sql(`insert into sessions (router_id, acct_session_id, username, started_at, seen_at)
+		select 2, 'twice', username, $1::timestamptz, $1::timestamptz from subscribers where account = 'R2-0' union all select 2, 'nobodys', 'nobody', $1::timestamptz, $1::timestamptz`, noon)
 	o.sql(`insert into provisions (router_id, username, state, wanted_at) values (1, 'x', 'absent', $1)`, noon)
 	view := o.home()
-	if view.Online != want || want != 5 {
-		t.Errorf("%d are online, %d by their profiles", view.Online, want)
+	if view.Online == nil || *view.Online != want || want != 5 {
+		t.Errorf("%v are online, %d by their profiles", view.Online, want)
 	}
 	wanted := []console.RouterHealthView{
 		{Name: "Router 1", LastContactAt: &noon, LastError: "no answer", Waiting: 1, Oldest: &noon, Online: 2},
@@ -222,5 +225,26 @@ func TestHome_CountsRunningSessionsAsTheProfileDoes(t *testing.T) {
 	}
 	if diff := cmp.Diff(wanted, view.Routers); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
+	}
+
+	// The list of routers, the page of each, and the count that the chart is drawn from say the same.
+	routers, err := o.Routers(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, r := range routers {
+		one, err := o.Router(t.Context(), r.Name)
+		if err != nil || r.Online != wanted[i].Online || one.Online != r.Online {
+			t.Errorf("%s: home says %d are online, the list %d, its page %d, %v", r.Name, wanted[i].Online, r.Online, one.Online, err)
+		}
+	}
+	if _, err := db.New(o.pool).CountOnline(t.Context(), db.CountOnlineParams{At: noon, Now: noon, Intervals: 3}); err != nil {
+		t.Fatal(err)
+	}
+	o.clock.Advance(time.Minute)
+	o.sql(`update routers set sessions_at = sessions_at + interval '1 minute'`)
+	o.sql(`update sessions set seen_at = seen_at + interval '1 minute'`)
+	if points := o.home().OnlineOverTime; len(points) != 1 || points[0].Online != want {
+		t.Errorf("the chart shows %v, and %d are online", points, want)
 	}
 }

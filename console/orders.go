@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -58,14 +59,25 @@ type SuspendOrder struct {
 	Category  string `json:"category" enum:"non-payment,equipment,customer-request,other" example:"customer-request" doc:"Why. A payment lifts only a suspension for non-payment."`
 	Reason    string `json:"reason,omitempty" required:"false" maxLength:"500" example:"On holiday until January" doc:"Shown in the activity and the audit log."`
 	StopClock bool   `json:"stop_clock,omitempty" required:"false" doc:"Give the unused time back at the reconnection."`
+	// Until is cut to whole seconds.
+	Until time.Time `json:"until,omitzero" required:"false" example:"2026-12-12T00:00:00+03:00" doc:"When the suspension ends by itself, as a reconnection would end it; within 366 days. Absent: it lasts until somebody reconnects."`
 }
 
-func (o SuspendOrder) draft(context.Context, *Service, *db.Queries, subscriber) (draft, error) {
+func (o SuspendOrder) draft(_ context.Context, s *Service, _ *db.Queries, _ subscriber) (draft, error) {
 	if !account.Category(o.Category).Valid() {
 		return draft{}, bad("category", "must be non-payment, equipment, customer-request or other")
 	}
 	if err := checkLine("reason", o.Reason, 0, 500); err != nil {
 		return draft{}, err
+	}
+	if !o.Until.IsZero() {
+		o.Until = o.Until.UTC().Truncate(time.Second)
+		switch ahead := o.Until.Sub(s.Clock.Now()); {
+		case ahead <= 0:
+			return draft{}, bad("until", "must lie in the future")
+		case ahead > account.MaxSuspension:
+			return draft{}, bad("until", "must lie within 366 days")
+		}
 	}
 	return draft{kind: "suspend", arguments: db.SuspendArguments(o)}, nil
 }

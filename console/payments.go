@@ -69,9 +69,9 @@ func (s *Service) PaymentsOf(ctx context.Context, ref string, h HistoryQuery) (P
 		func(row db.PaymentsPageRow) cursor { return cursor{List: listPayments, ID: row.Payment.ID} }), nil
 }
 
-// LastPayment returns the newest payment of a subscriber; nil for none.
-func (s *Service) LastPayment(ctx context.Context, subscriber int64) (*PaymentView, error) {
-	rows, err := db.New(s.Pool).PaymentsPage(ctx, db.PaymentsPageParams{SubscriberID: subscriber, Before: math.MaxInt64, Most: 1})
+// lastPayment returns the newest payment of a subscriber; nil for none.
+func lastPayment(ctx context.Context, q *db.Queries, subscriber int64) (*PaymentView, error) {
+	rows, err := q.PaymentsPage(ctx, db.PaymentsPageParams{SubscriberID: subscriber, Before: math.MaxInt64, Most: 1})
 	if err != nil {
 		return nil, fmt.Errorf("read the last payment of subscriber %d: %w", subscriber, err)
 	}

@@ -23,18 +23,29 @@ type PresenceView struct {
 	SeenAt time.Time
 }
 
-// Look says that a person looks at an account, and returns who else does. With doing the person is about to do
-// something; a look without it leaves that standing for a minute.
-func (s *Service) Look(ctx context.Context, staff, subscriber int64, doing string) ([]PresenceView, error) {
+// Look says that a person looks at an account. With doing the person is about to do something; a look without it leaves
+// that standing for a minute.
+func (s *Service) Look(ctx context.Context, staff, subscriber int64, doing string) error {
 	if err := checkLine("doing", doing, 0, 100); err != nil {
-		return nil, err
+		return err
 	}
 	now := s.Clock.Now()
-	rows, err := db.New(s.Pool).LookAtSubscriber(ctx, db.LookAtSubscriberParams{
-		SubscriberID: subscriber, StaffID: staff, Doing: doing, Now: now, SeenSince: now.Add(-hereFor), DoingSince: now.Add(-doingFor),
+	err := db.New(s.Pool).LookAtSubscriber(ctx, db.LookAtSubscriberParams{
+		SubscriberID: subscriber, StaffID: staff, Doing: doing, Now: now, DoingSince: now.Add(-doingFor),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("look at subscriber %d: %w", subscriber, err)
+		return fmt.Errorf("look at subscriber %d: %w", subscriber, err)
+	}
+	return nil
+}
+
+// whoLooks returns who looks at an account besides a person.
+func whoLooks(ctx context.Context, q *db.Queries, staff, subscriber int64, now time.Time) ([]PresenceView, error) {
+	rows, err := q.WhoLooks(ctx, db.WhoLooksParams{
+		SubscriberID: subscriber, StaffID: staff, SeenSince: now.Add(-hereFor), DoingSince: now.Add(-doingFor),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who looks at subscriber %d: %w", subscriber, err)
 	}
 	others := make([]PresenceView, len(rows))
 	for i, row := range rows {

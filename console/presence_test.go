@@ -17,11 +17,14 @@ func TestPresence_SaysWhoElseIsHereAndAboutToDoWhat(t *testing.T) {
 	const amina, brian, chege = 1, 2, 3
 	look := func(who, subscriber int64, doing string, want ...console.PresenceView) {
 		t.Helper()
-		got, err := o.Look(t.Context(), who, subscriber, doing)
+		if err := o.Look(t.Context(), who, subscriber, doing); err != nil {
+			t.Fatal(err)
+		}
+		about, err := o.About(t.Context(), subscriber, console.AboutQuery{Staff: who})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(append([]console.PresenceView{}, want...), got); diff != "" {
+		if diff := cmp.Diff(append([]console.PresenceView{}, want...), about.Others); diff != "" {
 			t.Errorf("at %s (-want +got):\n%s", o.clock.Now().Sub(noon), diff)
 		}
 	}
@@ -54,7 +57,7 @@ func TestPresence_SaysWhoElseIsHereAndAboutToDoWhat(t *testing.T) {
 	look(amina, 1, "") // 30 s are over
 	o.sql(`update staff set removed_at = now() where name = 'Amina'`)
 	look(brian, 1, "")
-	if _, err := o.Look(t.Context(), amina, 1, "a\nb"); field(err) != "doing" {
+	if err := o.Look(t.Context(), amina, 1, "a\nb"); field(err) != "doing" {
 		t.Errorf("two lines: %v", err)
 	}
 }

@@ -14,6 +14,8 @@ type PreviewView struct {
 	Before  StateView `json:"before"`
 	After   StateView `json:"after"`
 	Summary []string  `json:"summary" doc:"What the activity would say."`
+	// Then is what time alone does to the suspension afterwards.
+	Then string `json:"then,omitempty" example:"Comes back by itself on 12 Dec 2026 00:00, paid until 31 Dec 2026 18:00." doc:"Of a suspension with a planned end: what happens then, if nothing else is done before."`
 	// Customer is what the customer will notice.
 	Customer string `json:"customer" example:"The speed changes in the running session, without a disconnection."`
 }
@@ -30,6 +32,8 @@ type StateView struct {
 	NextPlan     *string    `json:"next_plan" example:"Home 20" doc:"Plan that takes over at next_plan_at; null when none is scheduled."`
 	NextPlanAt   *time.Time `json:"next_plan_at"`
 	Balance      Money      `json:"balance"`
+	// SuspendedUntil is the planned end of a suspension.
+	SuspendedUntil *time.Time `json:"suspended_until,omitempty" doc:"When a suspension ends by itself."`
 }
 
 // Preview says what an order would come to if it were given now. What would be refused is a [*ConflictError].
@@ -47,7 +51,31 @@ func (s *Service) Preview(ctx context.Context, ref string, o Order) (PreviewView
 	if err != nil {
 		return PreviewView{}, err
 	}
-	return viewPreview(d.kind, out, on, s.Clock.Now()), nil
+	view := viewPreview(d.kind, out, on, s.Clock.Now())
+	view.Then = planned(out.change.Account, s.Zone)
+	return view, nil
+}
+
+// planned says what comes of an account when its suspension ends by itself, if nothing is done before; empty when no end is
+// planned.
+func planned(a account.Account, zone *time.Location) string {
+	if a.Suspension == nil || a.Suspension.Until.IsZero() {
+		return ""
+	}
+	until := a.Suspension.Until
+	at := func(t time.Time) string { return t.In(zone).Format("2 Jan 2006 15:04") }
+	ended, err := account.Apply(a, account.Expire{}, until, zone)
+	if err != nil {
+		return ""
+	}
+	switch is := ended.Account; is.Status(until) {
+	case account.Active:
+		return "Comes back by itself on " + at(until) + ", paid until " + at(is.ExpiresAt) + "."
+	case account.Grace:
+		return "Comes back by itself on " + at(until) + ", in grace until " + at(is.GraceUntil) + "."
+	default:
+		return "The suspension ends by itself on " + at(until) + ", but nothing is paid then."
+	}
 }
 
 func viewPreview(kind string, out outcome, on subscriber, now time.Time) PreviewView {
@@ -66,6 +94,9 @@ func viewState(a account.Account, now time.Time) StateView {
 		Status: string(a.Status(now)), Plan: a.Plan.Name, Rate: string(a.Plan.Rate), RenewalPrice: viewMoney(a.Plan.Price),
 		ExpiresAt: moment(a.ExpiresAt), Remaining: int64(a.Remaining(now).Seconds()), GraceUntil: moment(a.GraceUntil),
 		Balance: viewMoney(a.Balance),
+	}
+	if a.Suspension != nil {
+		v.SuspendedUntil = moment(a.Suspension.Until)
 	}
 	if a.Next != nil {
 		v.NextPlan, v.NextPlanAt, v.RenewalPrice = &a.Next.Plan.Name, moment(a.Next.At), viewMoney(a.Next.Plan.Price)

@@ -19,18 +19,24 @@ const silentIntervals = 3
 // Subscriber returns the profile of a subscriber, by account number as anyone types it or else by id. What is not there
 // is a [*NotFoundError].
 func (s *Service) Subscriber(ctx context.Context, ref string) (SubscriberView, error) {
+	view, _, err := s.SubscriberWithPlan(ctx, ref)
+	return view, err
+}
+
+// SubscriberWithPlan is Subscriber, and what there is to know of the plan.
+func (s *Service) SubscriberWithPlan(ctx context.Context, ref string) (SubscriberView, Offer, error) {
 	id, _ := parseID(ref)
 	row, err := db.New(s.Pool).FindOne(ctx, db.FindOneParams{AccountKey: account.NormalizeReference(ref), ID: id})
 	if errors.Is(err, pgx.ErrNoRows) {
-		return SubscriberView{}, missing("account %.40q", ref)
+		return SubscriberView{}, Offer{}, missing("account %.40q", ref)
 	}
 	if err != nil {
-		return SubscriberView{}, fmt.Errorf("read account %.40q: %w", ref, err)
+		return SubscriberView{}, Offer{}, fmt.Errorf("read account %.40q: %w", ref, err)
 	}
 	now := s.Clock.Now()
-	view := viewSubscriber(row.Subscriber, row.Plan, row.Router, row.NextPlan, now)
+	view := viewSubscriber(row.Subscriber, row.Plan.Name, row.Router, row.NextPlan, now)
 	view.Connection, view.Confirmed = viewConnection(row, now), &row.Confirmed
-	return view, nil
+	return view, viewOffer(row.Plan), nil
 }
 
 // viewSubscriber shows a subscriber at now. nextPlan is empty when none is scheduled.
@@ -49,7 +55,7 @@ func viewSubscriber(row db.Subscriber, plan, router, nextPlan string, now time.T
 	if facts.Suspension != nil {
 		view.Suspension = &SuspensionView{
 			Category: string(facts.Suspension.Category), Reason: facts.Suspension.Reason, Since: facts.Suspension.Since,
-			ClockStoppedAt: utc(row.ClockStoppedAt),
+			Until: utc(row.SuspendedUntil), ClockStoppedAt: utc(row.ClockStoppedAt),
 		}
 	}
 	return view

@@ -9,15 +9,21 @@ import (
 	"qserve/console"
 )
 
-// recent lists the ids of the recent actions of the first subscriber.
-func (o *office) recent(since time.Time) []int64 {
+// actionsSince lists the recent actions of the first subscriber.
+func (o *office) actionsSince(since time.Time) []console.ActionView {
 	o.t.Helper()
-	actions, err := o.RecentActions(o.t.Context(), 1, since)
+	about, err := o.About(o.t.Context(), 1, console.AboutQuery{Since: since})
 	if err != nil {
 		o.t.Fatal(err)
 	}
+	return about.Actions
+}
+
+// recent lists the ids of the recent actions of the first subscriber.
+func (o *office) recent(since time.Time) []int64 {
+	o.t.Helper()
 	got := []int64{}
-	for _, a := range actions {
+	for _, a := range o.actionsSince(since) {
 		got = append(got, a.ID)
 	}
 	return got
@@ -56,10 +62,7 @@ func TestRecentActions_AreTheUnfinishedAndTheNew(t *testing.T) {
 		t.Errorf("of three days: %v, want the newest ten", got)
 	}
 
-	actions, err := o.RecentActions(t.Context(), 1, noon.Add(-time.Hour))
-	if err != nil {
-		t.Fatal(err)
-	}
+	actions := o.actionsSince(noon.Add(-time.Hour))
 	want := []console.ActionRouterView{{Router: "Router 1", Username: "u-acc-0001", LastError: "no answer"}}
 	if diff := cmp.Diff(want, actions[0].Routers); diff != "" || actions[0].State != "applied" {
 		t.Errorf("the suspension is %+v (-want +got):\n%s", actions[0], diff)

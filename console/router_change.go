@@ -31,7 +31,7 @@ func (s *Service) AddRouter(ctx context.Context, by By, r NewRouter) (RouterView
 		if _, err := q.CreateRouter(ctx, params); err != nil {
 			return routerTaken(err, params)
 		}
-		if view, err = readRouter(ctx, q, params.Name); err != nil {
+		if view, err = s.readRouter(ctx, q, params.Name); err != nil {
 			return err
 		}
 		return note(ctx, q, by, s.Clock.Now(), "router-add", "router "+view.Name, "Router "+view.Name+" added", nil, view.facts())
@@ -66,7 +66,7 @@ func (s *Service) ChangeRouter(ctx context.Context, by By, name string, change R
 		if err := q.ChangeRouter(ctx, db.ChangeRouterParams(params)); err != nil {
 			return routerTaken(err, params)
 		}
-		if view, err = readRouter(ctx, q, params.Name); err != nil {
+		if view, err = s.readRouter(ctx, q, params.Name); err != nil {
 			return err
 		}
 		was, is := differ(before.facts(), view.facts())
@@ -83,7 +83,7 @@ func (s *Service) ChangeRouter(ctx context.Context, by By, name string, change R
 			if err := q.LookAtRouterAgain(ctx, db.LookAtRouterAgainParams{RouterID: id, Now: now}); err != nil {
 				return fmt.Errorf("look at everything on %s again: %w", name, err)
 			}
-			if view, err = readRouter(ctx, q, params.Name); err != nil {
+			if view, err = s.readRouter(ctx, q, params.Name); err != nil {
 				return err
 			}
 		}

@@ -153,7 +153,7 @@ func checkAPI(r NewRouter, k kept, p *db.CreateRouterParams) error {
 		p.APICaPem = &r.APICA
 	}
 	if !r.APIPlain && r.APIPin == "" && r.APICA == "" {
-		return bad("api_pin", "TLS needs the router's certificate fingerprint or its CA; clear text must be asked for (api_plain)")
+		return bad("api_pin", "TLS needs the fingerprint of the router's certificate or its CA; without either, choose to speak clear text (port 8728)")
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ type RouterView struct {
 	Unconfirmed             int64      `json:"unconfirmed" doc:"User names whose wanted state it has not confirmed yet."`
 	Oldest                  *time.Time `json:"oldest,omitempty" doc:"Since when the oldest of them waits."`
 	Subscribers             int64      `json:"subscribers" example:"412" doc:"How many are on it."`
-	Online                  int64      `json:"online" doc:"Running sessions, as far as is known."`
+	Online                  int64      `json:"online" doc:"Customers who are online, as far as is known; in the list, as of at most a minute ago."`
 }
 
 func viewRouter(row db.ListRoutersRow) RouterView {
@@ -77,26 +77,33 @@ func viewRouter(row db.ListRoutersRow) RouterView {
 	return v
 }
 
-// Routers lists the routers with their health.
+// Routers lists the routers with their health. How many customers are online is as of at most a minute ago, as on the home
+// page.
 func (s *Service) Routers(ctx context.Context) ([]RouterView, error) {
-	rows, err := db.New(s.Pool).ListRouters(ctx, nil)
+	now := s.Clock.Now()
+	online, err := s.online.read(ctx, s, now)
+	if err != nil {
+		return nil, err
+	}
+	rows, err := db.New(s.Pool).ListRouters(ctx, db.ListRoutersParams{Now: now, Intervals: silentIntervals})
 	if err != nil {
 		return nil, fmt.Errorf("list routers: %w", err)
 	}
 	views := make([]RouterView, len(rows))
 	for i, row := range rows {
 		views[i] = viewRouter(row)
+		views[i].Online = online.on[row.Router.Name]
 	}
 	return views, nil
 }
 
 // Router returns one router by its name. Its error is a [*NotFoundError] when there is none.
 func (s *Service) Router(ctx context.Context, name string) (RouterView, error) {
-	return readRouter(ctx, db.New(s.Pool), name)
+	return s.readRouter(ctx, db.New(s.Pool), name)
 }
 
-func readRouter(ctx context.Context, q *db.Queries, name string) (RouterView, error) {
-	rows, err := q.ListRouters(ctx, &name)
+func (s *Service) readRouter(ctx context.Context, q *db.Queries, name string) (RouterView, error) {
+	rows, err := q.ListRouters(ctx, db.ListRoutersParams{Name: &name, Now: s.Clock.Now(), Intervals: silentIntervals})
 	if err != nil {
 		return RouterView{}, fmt.Errorf("read router %q: %w", name, err)
 	}
@@ -152,7 +159,7 @@ func (s *Service) TryRouterNow(ctx context.Context, by By, name string) (RouterV
 		if err := q.RouterProvisionsMayBeTriedNow(ctx, id); err != nil {
 			return err
 		}
-		if view, err = readRouter(ctx, q, name); err != nil {
+		if view, err = s.readRouter(ctx, q, name); err != nil {
 			return err
 		}
 		return note(ctx, q, by, s.Clock.Now(), "router-retry", "router "+name, "Router "+name+" is to be tried at once", nil, nil)

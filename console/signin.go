@@ -66,14 +66,18 @@ func (s *Service) SignIn(ctx context.Context, in SignIn) (Member, error) {
 		return Member{}, &SignInError{Problem: "Too many attempts from this address.", RetryAt: now.Add(wait)}
 	}
 	login := foldLogin(in.Login)
+	possible := login
+	if checkLogin(login) != nil {
+		possible = ""
+	}
 	var m Member
 	err := s.tryPassword(ctx, try{
-		password: in.Password, by: By{Actor: "sign-in", Source: in.Source},
+		password: in.Password, login: possible, by: By{Actor: "sign-in", Source: in.Source},
 		read: func(q *db.Queries) (db.Staff, error) {
-			if checkLogin(login) != nil {
+			if possible == "" {
 				return db.Staff{}, pgx.ErrNoRows
 			}
-			return q.StaffByLogin(ctx, login)
+			return q.StaffByLogin(ctx, possible)
 		},
 		use: func(q *db.Queries, p *db.Staff, now time.Time) error {
 			if err := s.useCode(p, in.Code, now); err != nil {

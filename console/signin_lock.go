@@ -35,7 +35,8 @@ func miss(told *SignInError) error { return &missError{told} }
 // try is one use of a password.
 type try struct {
 	password string
-	by       By // for the line of the audit log when it locks the account
+	login    string // that may be nobody's; empty: the person is known, or no login can be like that
+	by       By     // for the line of the audit log when it locks the account
 	read     func(q *db.Queries) (db.Staff, error)
 	// use is what the right password is for, in the transaction that holds the person's row. It changes the row as it is to
 	// be stored. A [*missError], which it returns before it changes anything, counts as a failure; with any other error
@@ -51,12 +52,13 @@ type try struct {
 func (s *Service) tryPassword(ctx context.Context, t try) error {
 	q := db.New(s.Pool)
 	for range 5 {
+		var nobodys error
+		if t.login != "" { // also of somebody's, because what takes longer tells something
+			nobodys = nobodysLock(ctx, q, t.login, s.Clock.Now())
+		}
 		row, err := t.read(q)
 		if errors.Is(err, pgx.ErrNoRows) {
-			if _, _, err := comparePassword(ctx, t.password, nobodysHash); err != nil {
-				return err
-			}
-			return miss(wrongSignIn())
+			return s.refuseNobody(ctx, t, nobodys)
 		}
 		if err != nil {
 			return fmt.Errorf("look a person up: %w", err)
@@ -73,6 +75,20 @@ func (s *Service) tryPassword(ctx context.Context, t try) error {
 		}
 	}
 	return errors.New("the password is changed each time it is looked at; try again")
+}
+
+// refuseNobody takes as long as a wrong password does. lock is what speaks against the login already.
+func (s *Service) refuseNobody(ctx context.Context, t try, lock error) error {
+	if lock != nil {
+		return lock
+	}
+	if _, _, err := comparePassword(ctx, t.password, nobodysHash); err != nil {
+		return err
+	}
+	if t.login == "" {
+		return miss(wrongSignIn())
+	}
+	return s.missNobody(ctx, t.login)
 }
 
 // settle stores what came of a password that was compared with the hash in read. It has to be compared again when the
@@ -136,11 +152,13 @@ func fail(ctx context.Context, q *db.Queries, by By, p *db.Staff, wrong error, n
 }
 
 // locked is a [*SignInError] while an account is locked.
-func locked(p db.Staff, now time.Time) error {
-	if p.LockedUntil == nil || !now.Before(*p.LockedUntil) {
+func locked(p db.Staff, now time.Time) error { return lockedUntil(p.LockedUntil, now) }
+
+func lockedUntil(until *time.Time, now time.Time) error {
+	if until == nil || !now.Before(*until) {
 		return nil
 	}
-	return &SignInError{Problem: "Too many wrong sign-ins in a row; this account is locked for a while.", RetryAt: p.LockedUntil.UTC()}
+	return &SignInError{Problem: "Too many wrong sign-ins in a row; this account is locked for a while.", RetryAt: until.UTC()}
 }
 
 func saveStaff(ctx context.Context, q *db.Queries, p db.Staff) error {

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"golang.org/x/sync/errgroup"
-
 	"qserve/account"
 	"qserve/db"
 )
@@ -69,31 +67,30 @@ func (s *Service) Timeline(ctx context.Context, ref string, t TimelineQuery) (Pa
 	if err != nil {
 		return Page[EventView]{}, err
 	}
-	return s.TimelineOf(ctx, on.Subscriber.ID, t)
-}
-
-// TimelineOf is Timeline for whoever has looked the subscriber up already.
-func (s *Service) TimelineOf(ctx context.Context, subscriber int64, t TimelineQuery) (Page[EventView], error) {
-	most, err := pageSize(t.Limit)
+	line, err := newTimeline(on.Subscriber.ID, t)
 	if err != nil {
 		return Page[EventView]{}, err
 	}
+	line.facts = true
+	if err := db.Together(ctx, s.Pool, line.reads()...); err != nil {
+		return Page[EventView]{}, fmt.Errorf("read the timeline of subscriber %d: %w", on.Subscriber.ID, err)
+	}
+	return line.page(), nil
+}
+
+func newTimeline(subscriber int64, t TimelineQuery) (*timeline, error) {
+	most, err := pageSize(t.Limit)
+	if err != nil {
+		return nil, err
+	}
 	if t.Show != "" && !slices.Contains(Shows, t.Show) {
-		return Page[EventView]{}, bad("show", "must be one of %s", strings.Join(Shows, ", "))
+		return nil, bad("show", "must be one of %s", strings.Join(Shows, ", "))
 	}
 	before, err := readSpot(t.Cursor)
 	if err != nil {
-		return Page[EventView]{}, err
+		return nil, err
 	}
-	read := timeline{q: db.New(s.Pool), subscriber: subscriber, show: t.Show, before: before, most: most}
-	if err := read.all(ctx); err != nil {
-		return Page[EventView]{}, fmt.Errorf("read the timeline of subscriber %d: %w", subscriber, err)
-	}
-	page := read.page()
-	if err := read.tie(ctx, page.Items); err != nil {
-		return Page[EventView]{}, fmt.Errorf("tie the timeline of subscriber %d to its actions: %w", subscriber, err)
-	}
-	return page, nil
+	return &timeline{subscriber: subscriber, show: t.Show, before: before, most: most}, nil
 }
 
 // The sources of a timeline, in the order of cause and effect, for what happened at the same instant.
@@ -154,18 +151,23 @@ func (p spot) ids(rank int) (id, of int64) {
 type event struct {
 	spot
 	EventView
+	before, after []byte // the facts, as they are stored
 }
 
 // timeline reads one page. Each source is read as far as the page could need it, and then they are merged.
 type timeline struct {
-	q          *db.Queries
 	subscriber int64
 	show       string
 	before     spot
 	most       int
+	facts      bool // whether Before and After are wanted
 
 	mu     sync.Mutex
 	events []event
+	undone []int64 // actions that were taken back
+
+	sessions []db.TimelineSessionsRow
+	given    []db.ServiceGivenRow // that may have brought the customer back
 }
 
 // overtaking is how many rows of a source may be out of the order of time: transactions and deliveries overtake each other.
@@ -177,71 +179,95 @@ func (t *timeline) rows() int32 { return int32(t.most + 1 + overtaking) }
 // its own, so a page reaches no further back; but an answer or a repeated webhook may come late.
 func (t *timeline) reach() int32 { return int32(3*t.most + 200) }
 
-// all reads the sources at the same time: somebody waits for the slowest.
-func (t *timeline) all(ctx context.Context) error {
-	reads, ctx := errgroup.WithContext(ctx)
+// reads are the sources of what is shown, for [db.Together].
+func (t *timeline) reads() (reads []func(context.Context, *db.Queries) error) {
 	for _, source := range []struct {
-		read func(context.Context) error
+		read func(context.Context, *db.Queries) error
 		in   []string
 	}{
 		{t.activity, []string{"", showPayments, showActions, showNotes}},
 		{t.webhooks, []string{"", showPayments}},
 		{t.answers, []string{"", showActions, showLine}},
-		{t.line, []string{"", showLine}},
+		{t.readSessions, []string{"", showLine}},
+		{t.readGiven, []string{"", showLine}},
+		{t.readUndone, append([]string{""}, Shows...)},
 	} {
 		if slices.Contains(source.in, t.show) {
-			reads.Go(func() error { return source.read(ctx) })
+			reads = append(reads, source.read)
 		}
 	}
-	return reads.Wait()
+	return reads
 }
 
 // add takes an event that lies before the cursor.
-func (t *timeline) add(at spot, v EventView) {
-	if at.older(t.before) > 0 {
-		v.At = at.at.UTC()
+func (t *timeline) add(e event) {
+	if e.older(t.before) > 0 {
+		e.At = e.at.UTC()
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.events = append(t.events, event{at, v})
+		t.events = append(t.events, e)
 	}
 }
 
+func (t *timeline) view(e event) EventView {
+	if t.facts {
+		e.Before, e.After = readFacts(e.before), readFacts(e.after)
+	}
+	return e.EventView
+}
+
+// page is what was read.
 func (t *timeline) page() Page[EventView] {
+	t.line()
+	for i, e := range t.events {
+		t.events[i].Undone = e.Action != nil && slices.Contains(t.undone, *e.Action)
+	}
 	slices.SortFunc(t.events, func(a, b event) int { return a.older(b.spot) })
-	return pageOf(t.events, t.most, func(e event) EventView { return e.EventView }, func(e event) cursor { return e.cursor() })
+	return pageOf(t.events, t.most, t.view, func(e event) cursor { return e.cursor() })
 }
 
-func (t *timeline) activity(ctx context.Context) error {
-	kinds, but := []string{}, []string{}
-	switch t.show {
-	case showPayments:
-		kinds = moneyKinds
-	case showNotes:
-		kinds = []string{"note"}
-	case showActions:
-		but = notActions
-	}
-	id, _ := t.before.ids(rankActivity)
-	rows, err := t.q.TimelineActivity(ctx, db.TimelineActivityParams{
-		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, Kinds: kinds, But: but, Most: t.rows(),
-	})
+func (t *timeline) activity(ctx context.Context, q *db.Queries) error {
+	rows, err := t.activityRows(ctx, q)
 	for _, row := range rows {
 		a := row.Activity
 		view := EventView{
 			ID: fmt.Sprintf("activity-%d", a.ID), Kind: a.Kind, Actor: a.Actor, Text: a.Summary,
-			Before: readFacts(a.Before), After: readFacts(a.After), Action: a.ActionID,
+			Action: a.ActionID,
 		}
 		if view.Actor == account.Clock {
 			view.Actor = ""
 		}
-		t.add(spot{at: a.At, rank: rankActivity, id: a.ID}, view)
+		t.add(event{spot{at: a.At, rank: rankActivity, id: a.ID}, view, a.Before, a.After})
 	}
 	return err
 }
 
-func (t *timeline) webhooks(ctx context.Context) error {
+func (t *timeline) activityRows(ctx context.Context, q *db.Queries) ([]db.TimelineActivityRow, error) {
+	id, _ := t.before.ids(rankActivity)
+	some := db.TimelineActivityOfParams{
+		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, Kinds: []string{}, But: []string{}, Most: t.rows(),
+	}
+	switch t.show {
+	case showPayments:
+		some.Kinds = moneyKinds
+	case showNotes:
+		some.Kinds = []string{"note"}
+	case showActions:
+		some.But = notActions
+	default:
+		return q.TimelineActivity(ctx, db.TimelineActivityParams{SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, Most: t.rows()})
+	}
+	rows, err := q.TimelineActivityOf(ctx, some)
+	all := make([]db.TimelineActivityRow, len(rows))
+	for i, row := range rows {
+		all[i] = db.TimelineActivityRow(row)
+	}
+	return all, err
+}
+
+func (t *timeline) webhooks(ctx context.Context, q *db.Queries) error {
 	id, of := t.before.ids(rankWebhook)
-	rows, err := t.q.TimelineDeliveries(ctx, db.TimelineDeliveriesParams{
+	rows, err := q.TimelineDeliveries(ctx, db.TimelineDeliveriesParams{
 		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, Most: t.rows(), Reach: t.reach(),
 	})
 	for _, row := range rows {
@@ -259,7 +285,7 @@ func (t *timeline) webhooks(ctx context.Context) error {
 		if row.ActionID != 0 {
 			view.Action = &row.ActionID
 		}
-		t.add(spot{at: row.ReceivedAt, rank: rankWebhook, id: row.ID, of: row.PaymentID}, view)
+		t.add(event{spot: spot{at: row.ReceivedAt, rank: rankWebhook, id: row.ID, of: row.PaymentID}, EventView: view})
 	}
 	return err
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // answers adds what the routers said to the actions.
-func (t *timeline) answers(ctx context.Context) error {
+func (t *timeline) answers(ctx context.Context, q *db.Queries) error {
 	id, of := t.before.ids(rankRouter)
 	params := db.TimelineAnswersParams{
 		SubscriberID: t.subscriber, Before: t.before.at, BeforeID: id, BeforeOf: of, AnyAction: t.show == "", But: []string{}, Most: t.rows(),
@@ -22,7 +22,7 @@ func (t *timeline) answers(ctx context.Context) error {
 	if t.show == showActions {
 		params.But = notActions
 	}
-	rows, err := t.q.TimelineAnswers(ctx, params)
+	rows, err := q.TimelineAnswers(ctx, params)
 	for _, row := range rows {
 		view := EventView{Kind: "confirmed", Text: fmt.Sprintf("Router %s confirmed", row.Router), Action: &row.ActionID}
 		if !row.Confirmed {
@@ -38,7 +38,7 @@ func (t *timeline) answers(ctx context.Context) error {
 			view.Text += ": " + row.LastError
 		}
 		view.ID = fmt.Sprintf("%s-%d-%d", view.Kind, row.ActionID, row.ProvisionID)
-		t.add(spot{at: row.At, rank: rankRouter, id: row.ActionID, of: row.ProvisionID}, view)
+		t.add(event{spot: spot{at: row.At, rank: rankRouter, id: row.ActionID, of: row.ProvisionID}, EventView: view})
 	}
 	return err
 }
@@ -46,19 +46,29 @@ func (t *timeline) answers(ctx context.Context) error {
 // backWithin is how soon after an action a new session is taken for its effect.
 const backWithin = 10 * time.Minute
 
+func (t *timeline) readSessions(ctx context.Context, q *db.Queries) (err error) {
+	t.sessions, err = q.TimelineSessions(ctx, db.TimelineSessionsParams{SubscriberID: t.subscriber, Before: t.before.at, Most: t.rows()})
+	return err
+}
+
+func (t *timeline) readGiven(ctx context.Context, q *db.Queries) (err error) {
+	reach := t.reach()
+	if t.show == "" {
+		reach = int32(3 * t.most) // what was given is on the page too, so none further back matters
+	}
+	t.given, err = q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: t.subscriber, Until: t.before.at, Reach: reach})
+	return err
+}
+
+func (t *timeline) readUndone(ctx context.Context, q *db.Queries) (err error) {
+	t.undone, err = q.UndoneActions(ctx, t.subscriber)
+	return err
+}
+
 // line adds when the customer went online and offline.
-func (t *timeline) line(ctx context.Context) error {
-	rows, err := t.q.TimelineSessions(ctx, db.TimelineSessionsParams{SubscriberID: t.subscriber, Before: t.before.at, Most: t.rows()})
-	if err != nil || len(rows) == 0 {
-		return err
-	}
+func (t *timeline) line() {
+	rows, given := t.sessions, t.given
 	slices.SortFunc(rows, func(a, b db.TimelineSessionsRow) int { return a.StartedAt.Compare(b.StartedAt) })
-	given, err := t.q.ServiceGiven(ctx, db.ServiceGivenParams{
-		SubscriberID: t.subscriber, Since: rows[0].StartedAt.Add(-backWithin), Until: rows[len(rows)-1].StartedAt, Reach: t.reach(),
-	})
-	if err != nil {
-		return err
-	}
 	slices.SortFunc(given, func(a, b db.ServiceGivenRow) int {
 		return cmp.Or(a.AcceptedAt.Compare(b.AcceptedAt), cmp.Compare(a.ID, b.ID))
 	})
@@ -77,7 +87,7 @@ func (t *timeline) line(ctx context.Context) error {
 			text = append(text, row.Rate)
 		}
 		begin.Text = strings.Join(text, ", ")
-		t.add(spot{at: row.StartedAt, rank: rankLine, text: begin.ID}, begin)
+		t.add(event{spot: spot{at: row.StartedAt, rank: rankLine, text: begin.ID}, EventView: begin})
 		if row.EndedAt == nil {
 			continue
 		}
@@ -85,9 +95,8 @@ func (t *timeline) line(ctx context.Context) error {
 		if row.EndCause != "" {
 			end.Text += ": " + row.EndCause
 		}
-		t.add(spot{at: *row.EndedAt, rank: rankLine, text: end.ID}, end)
+		t.add(event{spot: spot{at: *row.EndedAt, rank: rankLine, text: end.ID}, EventView: end})
 	}
-	return nil
 }
 
 // causes are the actions that give a customer the line back, as people say it.
@@ -113,22 +122,4 @@ func broughtBack(given []db.ServiceGivenRow, sessions []db.TimelineSessionsRow, 
 		}
 	}
 	return cause, true
-}
-
-// tie marks the lines of actions that were taken back.
-func (t *timeline) tie(ctx context.Context, events []EventView) error {
-	var actions []int64
-	for _, e := range events {
-		if e.Action != nil {
-			actions = append(actions, *e.Action)
-		}
-	}
-	if len(actions) == 0 {
-		return nil
-	}
-	undone, err := t.q.UndoneActions(ctx, actions)
-	for i, e := range events {
-		events[i].Undone = e.Action != nil && slices.Contains(undone, *e.Action)
-	}
-	return err
 }

@@ -51,9 +51,10 @@ func TestUndo_IsRefusedWhereItIsTooLateOrNotPossible(t *testing.T) {
 		}
 	}
 	extended, note := o.give(clerk, console.ExtendOrder{Days: 3}).ID, o.give(clerk, console.NoteOrder{Text: "x"}).ID
-	suspended := o.give(clerk, console.SuspendOrder{Category: "other"}).ID
+	o.give(clerk, console.SuspendOrder{Category: "other"})
+	reconnected := o.give(clerk, console.ReconnectOrder{}).ID
 	o.work()
-	refused(suspended, "only extend and note can be undone")
+	refused(reconnected, "only extend, note and suspend can be undone")
 	for _, ref := range []string{"ACC-0043", "ACC-0042"} {
 		action := extended
 		if ref == "ACC-0042" {

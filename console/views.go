@@ -51,6 +51,7 @@ type SuspensionView struct {
 	Category       string     `json:"category" enum:"non-payment,equipment,customer-request,other"`
 	Reason         string     `json:"reason" example:"Away until January"`
 	Since          time.Time  `json:"since"`
+	Until          *time.Time `json:"until,omitempty" doc:"When it ends by itself; absent when somebody has to reconnect."`
 	ClockStoppedAt *time.Time `json:"clock_stopped_at,omitempty" doc:"Set when the suspension stops the clock."`
 }
 

@@ -41,6 +41,7 @@ func Facts(s Subscriber, p Plan, next *Plan) account.Account {
 			Reason:         s.SuspensionReason,
 			Since:          s.SuspendedAt.UTC(),
 			ClockStoppedAt: instant(s.ClockStoppedAt),
+			Until:          instant(s.SuspendedUntil),
 		}
 	}
 	return a

@@ -20,6 +20,8 @@ type SuspendArguments struct {
 	Category  string `json:"category"`
 	Reason    string `json:"reason,omitempty"`
 	StopClock bool   `json:"stop_clock,omitempty"`
+	// Until is in whole seconds; zero: until somebody reconnects.
+	Until time.Time `json:"until,omitzero"`
 }
 
 // ReconnectArguments are those of reconnect.
@@ -93,7 +95,7 @@ func ReadOrder(ctx context.Context, q *Queries, kind string, arguments []byte, a
 	case "suspend":
 		args, err := read[SuspendArguments](kind, arguments)
 		return Order{Command: account.Suspend{
-			Category: account.Category(args.Category), Reason: args.Reason, StopClock: args.StopClock,
+			Category: account.Category(args.Category), Reason: args.Reason, StopClock: args.StopClock, Until: args.Until,
 		}}, err
 	case "reconnect":
 		args, err := read[ReconnectArguments](kind, arguments)

@@ -232,6 +232,12 @@ func TestSchemaRefusesAScheduleAClockAndAnAddressThatCannotBe(t *testing.T) {
 	b.exec("update subscribers set clock_stopped_at = $1, suspended_at = $1, suspension_category = 'other' where id = $2", noon, b.jane)
 	b.breaks("a reconnection that leaves the clock standing", "only_a_suspension_stops_the_clock",
 		"update subscribers set suspended_at = null, suspension_category = null where id = $1", b.jane)
+	const until = "update subscribers set suspended_until = $1 where id = $2"
+	b.breaks("an end without a suspension", "a_suspension_ends_after_its_begin", until, noon, john)
+	b.breaks("a suspension that ends as it begins", "a_suspension_ends_after_its_begin", until, noon, b.jane)
+	b.exec(until, noon.Add(time.Second), b.jane)
+	b.breaks("a reconnection that leaves the end", "a_suspension_ends_after_its_begin",
+		"update subscribers set suspended_at = null, suspension_category = null, clock_stopped_at = null where id = $1", b.jane)
 
 	const fixed = "update subscribers set fixed_address = $1 where id = $2"
 	b.exec(fixed, "10.1.2.3", b.jane)

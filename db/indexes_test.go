@@ -308,6 +308,12 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		}, nil},
 		"TimelineActivity": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.TimelineActivity(ctx, db.TimelineActivityParams{
+				SubscriberID: b.jane, Before: now, BeforeID: math.MaxInt64, Most: 50,
+			})
+			return err
+		}, []string{"activity_subscriber"}},
+		"TimelineActivityOf": {func(ctx context.Context, q *db.Queries) error {
+			_, err := q.TimelineActivityOf(ctx, db.TimelineActivityOfParams{
 				SubscriberID: b.jane, Before: now, BeforeID: math.MaxInt64, Kinds: []string{}, But: []string{}, Most: 50,
 			})
 			return err
@@ -323,12 +329,12 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		"TimelineSessions": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.TimelineSessions(ctx, db.TimelineSessionsParams{SubscriberID: b.jane, Before: now, Most: 50})
 			return err
-		}, []string{"sessions_user"}},
+		}, []string{"sessions_user", "activity_moved"}},
 		"ServiceGiven": {func(ctx context.Context, q *db.Queries) error {
-			_, err := q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: b.jane, Since: now, Until: now, Reach: 150})
+			_, err := q.ServiceGiven(ctx, db.ServiceGivenParams{SubscriberID: b.jane, Until: now, Reach: 150})
 			return err
 		}, []string{"actions_subscriber"}},
-		"UndoneActions": {func(ctx context.Context, q *db.Queries) error { _, err := q.UndoneActions(ctx, one); return err }, nil},
+		"UndoneActions": {func(ctx context.Context, q *db.Queries) error { _, err := q.UndoneActions(ctx, b.jane); return err }, []string{"actions_undo"}},
 		"RecentActions": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.RecentActions(ctx, db.RecentActionsParams{SubscriberID: b.jane, Since: now, Most: 10})
 			return err

@@ -52,25 +52,19 @@ func (q *Queries) CountActions(ctx context.Context) ([]CountActionsRow, error) {
 }
 
 const countOnline = `-- name: CountOnline :execrows
-with c as (select $1::timestamptz as at, $2::timestamptz as now, $3::float8 as intervals)
 insert into online_counts (at, router_id, online)
-select c.at, r.id, (
-    select count(distinct o.username) from sessions o
-    join subscribers s on s.router_id = o.router_id and s.username = o.username
-    where o.router_id = r.id and o.ended_at is null
-      and extract(epoch from c.now - greatest(o.seen_at, r.sessions_at)) / r.interim_seconds <= c.intervals)
-from c, routers r where r.archived_at is null
+select $1::timestamptz, r.id, online_on(r, $2::timestamptz, $3::int)
+from routers r where r.archived_at is null
 on conflict (at, router_id) do nothing
 `
 
 type CountOnlineParams struct {
 	At        time.Time
 	Now       time.Time
-	Intervals float64
+	Intervals int32
 }
 
-// One row a router and instant, whichever worker is first. A session runs while its router was heard of it lately, by
-// the rule of package console (viewConnection): a record of it, or a list of all sessions.
+// One row a router and instant, whichever worker is first.
 func (q *Queries) CountOnline(ctx context.Context, arg CountOnlineParams) (int64, error) {
 	result, err := q.db.Exec(ctx, countOnline, arg.At, arg.Now, arg.Intervals)
 	if err != nil {
@@ -235,6 +229,15 @@ update deliveries set state = 'received', processed_at = null, last_error = '' w
 // One that failed or was ignored is processed once more, as if it had just come in.
 func (q *Queries) DeliveryMayBeTriedNow(ctx context.Context, id int64) error {
 	_, err := q.db.Exec(ctx, deliveryMayBeTriedNow, id)
+	return err
+}
+
+const dropNobodys = `-- name: DropNobodys :exec
+delete from nobodys_sign_ins where tried_at < $1::timestamptz
+`
+
+func (q *Queries) DropNobodys(ctx context.Context, before time.Time) error {
+	_, err := q.db.Exec(ctx, dropNobodys, before)
 	return err
 }
 

@@ -101,61 +101,31 @@ func (q *Queries) HomeCounts(ctx context.Context, arg HomeCountsParams) (HomeCou
 	return i, err
 }
 
-const lookAtSubscriber = `-- name: LookAtSubscriber :many
-with me as (
-    insert into presence as p (subscriber_id, staff_id, doing, seen_at) values ($2, $3, $5, $6::timestamptz)
-    on conflict (subscriber_id, staff_id) do update set doing = excluded.doing, seen_at = excluded.seen_at
-        where excluded.doing <> '' or p.doing = '' or p.seen_at <= $1::timestamptz
-)
-select t.name, case when o.seen_at > $1::timestamptz then o.doing else '' end::text as doing, o.seen_at
-from presence o join staff t on t.id = o.staff_id and t.removed_at is null
-where o.subscriber_id = $2 and o.staff_id <> $3
-  and (o.seen_at > $4::timestamptz or o.doing <> '' and o.seen_at > $1::timestamptz)
-order by t.name, o.staff_id
+const lookAtSubscriber = `-- name: LookAtSubscriber :exec
+insert into presence as p (subscriber_id, staff_id, doing, seen_at) values ($1, $2, $3, $4::timestamptz)
+on conflict (subscriber_id, staff_id) do update set doing = excluded.doing, seen_at = excluded.seen_at
+    where excluded.doing <> '' or p.doing = '' or p.seen_at <= $5::timestamptz
 `
 
 type LookAtSubscriberParams struct {
-	DoingSince   time.Time
 	SubscriberID int64
 	StaffID      int64
-	SeenSince    time.Time
 	Doing        string
 	Now          time.Time
+	DoingSince   time.Time
 }
 
-type LookAtSubscriberRow struct {
-	Name   string
-	Doing  string
-	SeenAt time.Time
-}
-
-// Says that somebody looks at an account, and returns who else does. What somebody is about to do stands for a minute; until
-// then it is not overwritten by a look.
-func (q *Queries) LookAtSubscriber(ctx context.Context, arg LookAtSubscriberParams) ([]LookAtSubscriberRow, error) {
-	rows, err := q.db.Query(ctx, lookAtSubscriber,
-		arg.DoingSince,
+// Says that somebody looks at an account. What somebody is about to do stands for a minute; until then it is not overwritten by a
+// look.
+func (q *Queries) LookAtSubscriber(ctx context.Context, arg LookAtSubscriberParams) error {
+	_, err := q.db.Exec(ctx, lookAtSubscriber,
 		arg.SubscriberID,
 		arg.StaffID,
-		arg.SeenSince,
 		arg.Doing,
 		arg.Now,
+		arg.DoingSince,
 	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []LookAtSubscriberRow
-	for rows.Next() {
-		var i LookAtSubscriberRow
-		if err := rows.Scan(&i.Name, &i.Doing, &i.SeenAt); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
+	return err
 }
 
 const lookAway = `-- name: LookAway :exec
@@ -223,12 +193,7 @@ func (q *Queries) OldestUnfinished(ctx context.Context, now time.Time) ([]Oldest
 }
 
 const onlineByRouter = `-- name: OnlineByRouter :many
-select r.name, (case
-    when r.sessions_at >= w.heard then (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null)
-    else (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null and o.seen_at >= w.heard)
-    end)::bigint as online
-from routers r cross join lateral (select ($1::timestamptz) - r.interim_seconds * interval '1 second' * $2::int as heard) w
-where r.archived_at is null
+select r.name, online_on(r, $1::timestamptz, $2::int)::bigint as online from routers r where r.archived_at is null
 `
 
 type OnlineByRouterParams struct {
@@ -241,8 +206,7 @@ type OnlineByRouterRow struct {
 	Online int64
 }
 
-// How many sessions run on each router, by the rule of package console (viewConnection). Where all of them were listed of late
-// the index alone answers.
+// How many customers of each router are online.
 func (q *Queries) OnlineByRouter(ctx context.Context, arg OnlineByRouterParams) ([]OnlineByRouterRow, error) {
 	rows, err := q.db.Query(ctx, onlineByRouter, arg.Now, arg.Intervals)
 	if err != nil {
@@ -359,7 +323,7 @@ func (q *Queries) PaymentsPerDay(ctx context.Context, arg PaymentsPerDayParams) 
 const recentActions = `-- name: RecentActions :many
 select a.id, a.kind, a.subscriber_id, a.actor, a.source, a.request_key, a.arguments, a.state, a.refusal, a.accepted_at, a.applied_at, a.confirmed_at from actions a
 where a.id in (
-    select n.id from (select t.id, t.state, t.accepted_at from actions t where t.subscriber_id = $1::bigint order by t.id desc limit 100) n
+    select n.id from (select t.id, t.state, t.accepted_at from actions t where t.subscriber_id = $1::bigint order by t.id desc limit 40) n
         where n.state in ('accepted', 'applied') or n.accepted_at >= $2::timestamptz
     union
     select t.id from actions t where t.subscriber_id = $1::bigint and t.state = 'accepted'
@@ -416,14 +380,13 @@ func (q *Queries) RecentActions(ctx context.Context, arg RecentActionsParams) ([
 const serviceGiven = `-- name: ServiceGiven :many
 select n.id, n.kind, n.accepted_at from (select a.id, a.kind, a.subscriber_id, a.actor, a.source, a.request_key, a.arguments, a.state, a.refusal, a.accepted_at, a.applied_at, a.confirmed_at from actions a
         where a.subscriber_id = $1::bigint and a.accepted_at <= $2::timestamptz order by a.id desc limit $3) n
-where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed') and n.accepted_at >= $4::timestamptz
+where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed')
 `
 
 type ServiceGivenParams struct {
 	SubscriberID int64
 	Until        time.Time
 	Reach        int32
-	Since        time.Time
 }
 
 type ServiceGivenRow struct {
@@ -432,14 +395,9 @@ type ServiceGivenRow struct {
 	AcceptedAt time.Time
 }
 
-// The actions within a time that may have brought a customer back, among the newest of the account until then.
+// The actions that may have brought a customer back, among the newest of the account until an instant.
 func (q *Queries) ServiceGiven(ctx context.Context, arg ServiceGivenParams) ([]ServiceGivenRow, error) {
-	rows, err := q.db.Query(ctx, serviceGiven,
-		arg.SubscriberID,
-		arg.Until,
-		arg.Reach,
-		arg.Since,
-	)
+	rows, err := q.db.Query(ctx, serviceGiven, arg.SubscriberID, arg.Until, arg.Reach)
 	if err != nil {
 		return nil, err
 	}
@@ -495,16 +453,13 @@ const timelineActivity = `-- name: TimelineActivity :many
 
 select a.id, a.subscriber_id, a.action_id, a.kind, a.actor, a.summary, a.before, a.after, a.at from activity a
 where a.subscriber_id = $1 and (a.at, a.id) < ($2::timestamptz, $3::bigint)
-  and (cardinality($4::text[]) = 0 or a.kind = any($4::text[])) and a.kind <> all($5::text[])
-order by a.id desc limit $6
+order by a.id desc limit $4
 `
 
 type TimelineActivityParams struct {
 	SubscriberID int64
 	Before       time.Time
 	BeforeID     int64
-	Kinds        []string
-	But          []string
 	Most         int32
 }
 
@@ -519,8 +474,6 @@ func (q *Queries) TimelineActivity(ctx context.Context, arg TimelineActivityPara
 		arg.SubscriberID,
 		arg.Before,
 		arg.BeforeID,
-		arg.Kinds,
-		arg.But,
 		arg.Most,
 	)
 	if err != nil {
@@ -530,6 +483,64 @@ func (q *Queries) TimelineActivity(ctx context.Context, arg TimelineActivityPara
 	var items []TimelineActivityRow
 	for rows.Next() {
 		var i TimelineActivityRow
+		if err := rows.Scan(
+			&i.Activity.ID,
+			&i.Activity.SubscriberID,
+			&i.Activity.ActionID,
+			&i.Activity.Kind,
+			&i.Activity.Actor,
+			&i.Activity.Summary,
+			&i.Activity.Before,
+			&i.Activity.After,
+			&i.Activity.At,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const timelineActivityOf = `-- name: TimelineActivityOf :many
+select a.id, a.subscriber_id, a.action_id, a.kind, a.actor, a.summary, a.before, a.after, a.at from activity a
+where a.subscriber_id = $1 and (a.at, a.id) < ($2::timestamptz, $3::bigint)
+  and (cardinality($4::text[]) = 0 or a.kind = any($4::text[])) and a.kind <> all($5::text[])
+order by a.id desc limit $6
+`
+
+type TimelineActivityOfParams struct {
+	SubscriberID int64
+	Before       time.Time
+	BeforeID     int64
+	Kinds        []string
+	But          []string
+	Most         int32
+}
+
+type TimelineActivityOfRow struct {
+	Activity Activity
+}
+
+// A query of its own, because PostgreSQL plans one that may leave a condition out anew each time.
+func (q *Queries) TimelineActivityOf(ctx context.Context, arg TimelineActivityOfParams) ([]TimelineActivityOfRow, error) {
+	rows, err := q.db.Query(ctx, timelineActivityOf,
+		arg.SubscriberID,
+		arg.Before,
+		arg.BeforeID,
+		arg.Kinds,
+		arg.But,
+		arg.Most,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []TimelineActivityOfRow
+	for rows.Next() {
+		var i TimelineActivityOfRow
 		if err := rows.Scan(
 			&i.Activity.ID,
 			&i.Activity.SubscriberID,
@@ -727,10 +738,9 @@ func (q *Queries) TimelineDeliveries(ctx context.Context, arg TimelineDeliveries
 
 const timelineSessions = `-- name: TimelineSessions :many
 with place as materialized (
-    select s.router_id, s.username, coalesce((select max(e.at) - interval '1 minute'
-        from (select v.at, v.kind, v.after from activity v where v.subscriber_id = s.id order by v.id desc limit 1000) e
-        where e.kind = 'create' or e.after ->> 'username' is not null or e.after ->> 'router' is not null),
-        timestamptz '0001-01-01 00:00:00Z') as since
+    select s.router_id, s.username, coalesce((select v.at - interval '1 minute' from activity v where v.subscriber_id = s.id
+            and (v.kind = 'create' or v.after ->> 'username' is not null or v.after ->> 'router' is not null)
+        order by v.id desc limit 1), timestamptz '0001-01-01 00:00:00Z') as since
     from subscribers s where s.id = $3
 )
 select n.router_id, n.acct_session_id, n.address, n.rate, n.started_at, n.ended_at, n.end_cause
@@ -739,7 +749,7 @@ from place w cross join lateral (
         order by o.seen_at desc limit $2)
     union all
     (select router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at, seen_at, ended_at, end_cause, input_octets, output_octets from sessions o where o.router_id = w.router_id and o.username = w.username and o.seen_at > $1::timestamptz
-        order by o.seen_at limit 8)) n
+        order by o.seen_at limit $2)) n
 where n.started_at >= w.since and n.started_at <= $1::timestamptz
 `
 
@@ -822,25 +832,72 @@ func (q *Queries) UnallocatedMoney(ctx context.Context) ([]UnallocatedMoneyRow, 
 }
 
 const undoneActions = `-- name: UndoneActions :many
-select a.id from actions a join actions u on u.subscriber_id = a.subscriber_id and u.id > a.id and u.kind = 'undo'
-    and u.state in ('applied', 'confirmed') and u.arguments ->> 'action' = a.id::text
-where a.id = any($1::bigint[])
+select (u.arguments ->> 'action')::bigint from actions u
+where u.subscriber_id = $1::bigint and u.kind = 'undo' and u.state in ('applied', 'confirmed')
+order by u.id desc limit 1000
 `
 
-// Which of some actions were taken back.
-func (q *Queries) UndoneActions(ctx context.Context, actionIds []int64) ([]int64, error) {
-	rows, err := q.db.Query(ctx, undoneActions, actionIds)
+// Which actions of an account were taken back, of late.
+func (q *Queries) UndoneActions(ctx context.Context, subscriberID int64) ([]int64, error) {
+	rows, err := q.db.Query(ctx, undoneActions, subscriberID)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
 	var items []int64
 	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
+		var column_1 int64
+		if err := rows.Scan(&column_1); err != nil {
 			return nil, err
 		}
-		items = append(items, id)
+		items = append(items, column_1)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const whoLooks = `-- name: WhoLooks :many
+select t.name, case when o.seen_at > $1::timestamptz then o.doing else '' end::text as doing, o.seen_at
+from presence o join staff t on t.id = o.staff_id and t.removed_at is null
+where o.subscriber_id = $2 and o.staff_id <> $3
+  and (o.seen_at > $4::timestamptz or o.doing <> '' and o.seen_at > $1::timestamptz)
+order by t.name, o.staff_id
+`
+
+type WhoLooksParams struct {
+	DoingSince   time.Time
+	SubscriberID int64
+	StaffID      int64
+	SeenSince    time.Time
+}
+
+type WhoLooksRow struct {
+	Name   string
+	Doing  string
+	SeenAt time.Time
+}
+
+// Who else looks at an account, or is about to do something there.
+func (q *Queries) WhoLooks(ctx context.Context, arg WhoLooksParams) ([]WhoLooksRow, error) {
+	rows, err := q.db.Query(ctx, whoLooks,
+		arg.DoingSince,
+		arg.SubscriberID,
+		arg.StaffID,
+		arg.SeenSince,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []WhoLooksRow
+	for rows.Next() {
+		var i WhoLooksRow
+		if err := rows.Scan(&i.Name, &i.Doing, &i.SeenAt); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
 	}
 	if err := rows.Err(); err != nil {
 		return nil, err

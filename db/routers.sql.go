@@ -224,7 +224,7 @@ func (q *Queries) LeaseRouter(ctx context.Context, arg LeaseRouterParams) (Route
 const listRouters = `-- name: ListRouters :many
 select r.id, r.name, r.mode, r.revision, r.api_address, r.api_user, r.api_password_sealed, r.api_plain, r.api_pin_sha256, r.api_ca_pem, r.nas_address, r.coa_address, r.radius_secret_sealed, r.coa_message_authenticator, r.coa_event_timestamp, r.local_address, r.pool, r.interim_seconds, r.failures, r.unreachable, r.next_try_at, r.last_error, r.last_contact_at, r.sessions_at, r.archived_at, r.created_at, w.unconfirmed, w.oldest,
     (select count(*) from subscribers s where s.router_id = r.id) as subscribers,
-    (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null) as online
+    (case when $1::text is null then 0 else online_on(r, $2::timestamptz, $3::int) end)::bigint as online
 from routers r cross join lateral (
     select count(*) as unconfirmed,
         coalesce(min(p.wanted_at), timestamptz '0001-01-01 00:00:00Z')::timestamptz as oldest
@@ -232,6 +232,12 @@ from routers r cross join lateral (
 where r.archived_at is null and ($1::text is null or r.name = $1::text)
 order by r.name
 `
+
+type ListRoutersParams struct {
+	Name      *string
+	Now       time.Time
+	Intervals int32
+}
 
 type ListRoutersRow struct {
 	Router      Router
@@ -241,9 +247,10 @@ type ListRoutersRow struct {
 	Online      int64
 }
 
-// With their health, and how many customers are on them and online. The zero instant stands for none.
-func (q *Queries) ListRouters(ctx context.Context, name *string) ([]ListRoutersRow, error) {
-	rows, err := q.db.Query(ctx, listRouters, name)
+// With their health, and how many customers are on them; of one router also how many are online, which takes long to count
+// of all. The zero instant stands for none.
+func (q *Queries) ListRouters(ctx context.Context, arg ListRoutersParams) ([]ListRoutersRow, error) {
+	rows, err := q.db.Query(ctx, listRouters, arg.Name, arg.Now, arg.Intervals)
 	if err != nil {
 		return nil, err
 	}

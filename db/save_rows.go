@@ -82,6 +82,7 @@ func writeFacts(ctx context.Context, q *Queries, deeds []Deed) error {
 		n.SuspensionCategories = append(n.SuspensionCategories, string(suspension.Category))
 		n.SuspensionReasons = append(n.SuspensionReasons, suspension.Reason)
 		n.ClockStoppedAts = append(n.ClockStoppedAts, suspension.ClockStoppedAt)
+		n.SuspendedUntils = append(n.SuspendedUntils, suspension.Until)
 		n.PlanIDs, n.NextPlanIDs = append(n.PlanIDs, a.Plan.ID), append(n.NextPlanIDs, next.Plan.ID)
 		n.NextPlanAts, n.DueAts = append(n.NextPlanAts, next.At), append(n.DueAts, a.DueAt)
 	}
@@ -122,7 +123,7 @@ func writeKept(ctx context.Context, q *Queries, action int64, kept *account.Kept
 	exact := *kept
 	for _, term := range []*account.Term{&exact.Before, &exact.After} {
 		// The instants are compared with those of the subscriber's row, which has whole microseconds.
-		for _, t := range []*time.Time{&term.ExpiresAt, &term.GraceUntil, &term.ClockStoppedAt, &term.NextPlanAt} {
+		for _, t := range []*time.Time{&term.ExpiresAt, &term.GraceUntil, &term.ClockStoppedAt, &term.NextPlanAt, &term.SuspendedAt} {
 			*t = t.Truncate(time.Microsecond)
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 const findAll = `-- name: FindAll :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
     left join plans n on n.id = s.next_plan_id
 where s.id > $1::bigint
@@ -79,6 +79,7 @@ func (q *Queries) FindAll(ctx context.Context, arg FindAllParams) ([]FindAllRow,
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -100,7 +101,7 @@ func (q *Queries) FindAll(ctx context.Context, arg FindAllParams) ([]FindAllRow,
 }
 
 const findByLine = `-- name: FindByLine :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from (
     select o.router_id, o.username from sessions o where o.ended_at is null and o.address = $1::inet
     union select o.router_id, o.username from sessions o where o.ended_at is null and o.calling_station = $2::text and $2::text <> ''
@@ -172,6 +173,7 @@ func (q *Queries) FindByLine(ctx context.Context, arg FindByLineParams) ([]FindB
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -193,7 +195,7 @@ func (q *Queries) FindByLine(ctx context.Context, arg FindByLineParams) ([]FindB
 }
 
 const findByPair = `-- name: FindByPair :many
-select h.term::text as term, s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select h.term::text as term, s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from find_by_pair($1::text, $2::text, $3::text, $4::text, $5::bigint,
         $6::text[], $7::text[], $8::boolean, $9::text, $10::bigint, $11::bigint,
         $12::timestamptz, $13::timestamptz, $14::int) h
@@ -276,6 +278,7 @@ func (q *Queries) FindByPair(ctx context.Context, arg FindByPairParams) ([]FindB
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -298,7 +301,7 @@ func (q *Queries) FindByPair(ctx context.Context, arg FindByPairParams) ([]FindB
 
 const findByTerms = `-- name: FindByTerms :many
 
-select h.term::text as term, s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select h.term::text as term, s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from find_by_terms($1::text[], $2::text[], $3::text, $4::bigint,
         $5::text[], $6::text[], $7::boolean, $8::text, $9::bigint, $10::bigint,
         $11::timestamptz, $12::timestamptz, $13::int) h
@@ -380,6 +383,7 @@ func (q *Queries) FindByTerms(ctx context.Context, arg FindByTermsParams) ([]Fin
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -401,7 +405,7 @@ func (q *Queries) FindByTerms(ctx context.Context, arg FindByTermsParams) ([]Fin
 }
 
 const findExpiring = `-- name: FindExpiring :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
     left join plans n on n.id = s.next_plan_id
 where s.expires_at is not null and (s.expires_at, s.id) > ($1::timestamptz, $2::bigint)
@@ -470,6 +474,7 @@ func (q *Queries) FindExpiring(ctx context.Context, arg FindExpiringParams) ([]F
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -491,7 +496,7 @@ func (q *Queries) FindExpiring(ctx context.Context, arg FindExpiringParams) ([]F
 }
 
 const findOne = `-- name: FindOne :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan,
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router, coalesce(n.name, '')::text as next_plan,
     r.interim_seconds, r.sessions_at,
     coalesce(e.acct_session_id, '')::text as session_id, e.address as session_address, coalesce(e.rate, '')::text as session_rate,
     coalesce(e.started_at, timestamptz '0001-01-01 00:00:00Z')::timestamptz as session_since,
@@ -517,7 +522,7 @@ type FindOneParams struct {
 
 type FindOneRow struct {
 	Subscriber     Subscriber
-	Plan           string
+	Plan           Plan
 	Router         string
 	NextPlan       string
 	InterimSeconds int32
@@ -560,13 +565,25 @@ func (q *Queries) FindOne(ctx context.Context, arg FindOneParams) (FindOneRow, e
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
 		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.SuspendedUntil,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
 		&i.Subscriber.PinnedNote,
 		&i.Subscriber.Revision,
 		&i.Subscriber.DueAt,
 		&i.Subscriber.CreatedAt,
-		&i.Plan,
+		&i.Plan.ID,
+		&i.Plan.Name,
+		&i.Plan.Rate,
+		&i.Plan.DurationCount,
+		&i.Plan.DurationUnit,
+		&i.Plan.PriceMinor,
+		&i.Plan.Currency,
+		&i.Plan.OnExpiry,
+		&i.Plan.GardenRate,
+		&i.Plan.Pool,
+		&i.Plan.ArchivedAt,
+		&i.Plan.CreatedAt,
 		&i.Router,
 		&i.NextPlan,
 		&i.InterimSeconds,

@@ -89,6 +89,30 @@ func (q *Queries) FindSession(ctx context.Context, arg FindSessionParams) ([]byt
 	return data, err
 }
 
+const holdNobody = `-- name: HoldNobody :one
+insert into nobodys_sign_ins as n (bucket, tried_at) values (nobodys_bucket($1::text), $2::timestamptz)
+on conflict (bucket) do update set tried_at = excluded.tried_at
+returning bucket, failures, locked_until, tried_at
+`
+
+type HoldNobodyParams struct {
+	Login string
+	Now   time.Time
+}
+
+// The wrong sign-ins of a login that is nobody's, locked.
+func (q *Queries) HoldNobody(ctx context.Context, arg HoldNobodyParams) (NobodysSignIn, error) {
+	row := q.db.QueryRow(ctx, holdNobody, arg.Login, arg.Now)
+	var i NobodysSignIn
+	err := row.Scan(
+		&i.Bucket,
+		&i.Failures,
+		&i.LockedUntil,
+		&i.TriedAt,
+	)
+	return i, err
+}
+
 const listStaff = `-- name: ListStaff :many
 select id, login, name, role, password_hash, must_change, totp_sealed, totp_step, failures, locked_until, generation, last_sign_in_at, removed_at, created_at from staff where removed_at is null order by login
 `
@@ -203,6 +227,35 @@ func (q *Queries) LockStaffByLogin(ctx context.Context, login string) (Staff, er
 		&i.CreatedAt,
 	)
 	return i, err
+}
+
+const nobodysLock = `-- name: NobodysLock :one
+select coalesce((select n.locked_until from nobodys_sign_ins n where n.bucket = nobodys_bucket($1::text)),
+    timestamptz '0001-01-01 00:00:00Z')::timestamptz as locked_until
+`
+
+// Until when a login that is nobody's is locked, if it is; the zero instant stands for none. Asked of every login, because
+// an answer that takes longer tells something too.
+func (q *Queries) NobodysLock(ctx context.Context, login string) (time.Time, error) {
+	row := q.db.QueryRow(ctx, nobodysLock, login)
+	var locked_until time.Time
+	err := row.Scan(&locked_until)
+	return locked_until, err
+}
+
+const saveNobody = `-- name: SaveNobody :exec
+update nobodys_sign_ins set failures = $1, locked_until = $2 where bucket = $3
+`
+
+type SaveNobodyParams struct {
+	Failures    int32
+	LockedUntil *time.Time
+	Bucket      int32
+}
+
+func (q *Queries) SaveNobody(ctx context.Context, arg SaveNobodyParams) error {
+	_, err := q.db.Exec(ctx, saveNobody, arg.Failures, arg.LockedUntil, arg.Bucket)
+	return err
 }
 
 const saveSession = `-- name: SaveSession :exec

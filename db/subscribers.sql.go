@@ -56,7 +56,7 @@ func (q *Queries) CreateSubscriber(ctx context.Context, arg CreateSubscriberPara
 }
 
 const dial = `-- name: Dial :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.router_id = $1 and s.username = $2
 `
@@ -99,6 +99,7 @@ func (q *Queries) Dial(ctx context.Context, arg DialParams) (DialRow, error) {
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
 		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.SuspendedUntil,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
 		&i.Subscriber.PinnedNote,
@@ -243,7 +244,7 @@ func (q *Queries) FixedAddressTaken(ctx context.Context, arg FixedAddressTakenPa
 }
 
 const lockAccounts = `-- name: LockAccounts :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.id = any($1::bigint[])
 order by s.id
@@ -290,6 +291,7 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -320,7 +322,7 @@ func (q *Queries) LockAccounts(ctx context.Context, ids []int64) ([]LockAccounts
 }
 
 const lockDueAccounts = `-- name: LockDueAccounts :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at
 from subscribers s join plans p on p.id = s.plan_id
 where s.due_at <= $1::timestamptz and s.router_id = $2 and s.id <> $3
 order by s.due_at limit $4
@@ -379,6 +381,7 @@ func (q *Queries) LockDueAccounts(ctx context.Context, arg LockDueAccountsParams
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,
@@ -428,13 +431,15 @@ update subscribers s set
     grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
     suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
     suspension_category = nullif(f.suspension_category, ''), suspension_reason = f.suspension_reason,
+    suspended_until = nullif(f.suspended_until, timestamptz '0001-01-01 00:00:00Z'),
     due_at = nullif(f.due_at, timestamptz '0001-01-01 00:00:00Z')
 from (select unnest($1::bigint[]) as id, unnest($2::timestamptz[]) as expires_at,
     unnest($3::smallint[]) as anchor_day, unnest($4::timestamptz[]) as grace_until,
     unnest($5::timestamptz[]) as suspended_at, unnest($6::text[]) as suspension_category,
     unnest($7::text[]) as suspension_reason, unnest($8::timestamptz[]) as due_at,
     unnest($9::bigint[]) as plan_id, unnest($10::bigint[]) as next_plan_id,
-    unnest($11::timestamptz[]) as next_plan_at, unnest($12::timestamptz[]) as clock_stopped_at) f
+    unnest($11::timestamptz[]) as next_plan_at, unnest($12::timestamptz[]) as clock_stopped_at,
+    unnest($13::timestamptz[]) as suspended_until) f
 where s.id = f.id
 `
 
@@ -451,6 +456,7 @@ type SaveFactsParams struct {
 	NextPlanIDs          []int64
 	NextPlanAts          []time.Time
 	ClockStoppedAts      []time.Time
+	SuspendedUntils      []time.Time
 }
 
 // The zero instant stands for none.
@@ -468,6 +474,7 @@ func (q *Queries) SaveFacts(ctx context.Context, arg SaveFactsParams) error {
 		arg.NextPlanIDs,
 		arg.NextPlanAts,
 		arg.ClockStoppedAts,
+		arg.SuspendedUntils,
 	)
 	return err
 }
@@ -515,7 +522,7 @@ func (q *Queries) SaveIdentity(ctx context.Context, arg SaveIdentityParams) erro
 }
 
 const subscriberByID = `-- name: SubscriberByID :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.id = $1
 `
@@ -554,6 +561,7 @@ func (q *Queries) SubscriberByID(ctx context.Context, id int64) (SubscriberByIDR
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
 		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.SuspendedUntil,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
 		&i.Subscriber.PinnedNote,
@@ -579,7 +587,7 @@ func (q *Queries) SubscriberByID(ctx context.Context, id int64) (SubscriberByIDR
 }
 
 const subscriberByKey = `-- name: SubscriberByKey :one
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.id, p.name, p.rate, p.duration_count, p.duration_unit, p.price_minor, p.currency, p.on_expiry, p.garden_rate, p.pool, p.archived_at, p.created_at, r.name as router_name, r.mode as router_mode
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id
 where s.account_key = $1
 `
@@ -619,6 +627,7 @@ func (q *Queries) SubscriberByKey(ctx context.Context, accountKey string) (Subsc
 		&i.Subscriber.SuspensionCategory,
 		&i.Subscriber.SuspensionReason,
 		&i.Subscriber.ClockStoppedAt,
+		&i.Subscriber.SuspendedUntil,
 		&i.Subscriber.NextPlanID,
 		&i.Subscriber.NextPlanAt,
 		&i.Subscriber.PinnedNote,

@@ -107,7 +107,7 @@ func (q *Queries) PaidBefore(ctx context.Context, arg PaidBeforeParams) ([]PaidB
 }
 
 const subscribersByID = `-- name: SubscribersByID :many
-select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
+select s.id, s.account, s.account_key, s.name, s.phone, s.phone_hash, s.email, s.address, s.router_id, s.username, s.password_sealed, s.credential_gen, s.fixed_address, s.plan_id, s.currency, s.balance_minor, s.expires_at, s.anchor_day, s.grace_until, s.suspended_at, s.suspension_category, s.suspension_reason, s.clock_stopped_at, s.suspended_until, s.next_plan_id, s.next_plan_at, s.pinned_note, s.revision, s.due_at, s.created_at, p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan
 from subscribers s join plans p on p.id = s.plan_id join routers r on r.id = s.router_id left join plans n on n.id = s.next_plan_id
 where s.id = any($1::bigint[])
 `
@@ -152,6 +152,7 @@ func (q *Queries) SubscribersByID(ctx context.Context, ids []int64) ([]Subscribe
 			&i.Subscriber.SuspensionCategory,
 			&i.Subscriber.SuspensionReason,
 			&i.Subscriber.ClockStoppedAt,
+			&i.Subscriber.SuspendedUntil,
 			&i.Subscriber.NextPlanID,
 			&i.Subscriber.NextPlanAt,
 			&i.Subscriber.PinnedNote,

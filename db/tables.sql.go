@@ -142,6 +142,13 @@ type MonthlyTotal struct {
 	AmountMinor int64
 }
 
+type NobodysSignIn struct {
+	Bucket      int32
+	Failures    int32
+	LockedUntil *time.Time
+	TriedAt     time.Time
+}
+
 type OnlineCount struct {
 	At       time.Time
 	RouterID int64
@@ -338,6 +345,7 @@ type Subscriber struct {
 	SuspensionCategory *string
 	SuspensionReason   string
 	ClockStoppedAt     *time.Time
+	SuspendedUntil     *time.Time
 	NextPlanID         *int64
 	NextPlanAt         *time.Time
 	PinnedNote         string

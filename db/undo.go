@@ -50,7 +50,18 @@ func readUndo(ctx context.Context, q *Queries, arguments []byte, a account.Accou
 			Kept account.Kept `json:"kept"`
 		}](row.Action.Kind, row.Action.Arguments)
 		return Order{Command: account.UndoNote{Kept: did.Kept}}, err
+	case "suspend":
+		did, err := read[struct {
+			Kept *account.Kept `json:"kept"`
+		}](row.Action.Kind, row.Action.Arguments)
+		if err != nil {
+			return Order{}, err
+		}
+		if did.Kept == nil {
+			return Order{}, refuse("action %d did not keep since when the account is suspended, so it cannot be undone: reconnect the customer", args.ActionID)
+		}
+		return Order{Command: account.UndoSuspend{Kept: *did.Kept}}, nil
 	default:
-		return Order{}, refuse("action %d is of kind %s, and only extend and note can be undone", args.ActionID, row.Action.Kind)
+		return Order{}, refuse("action %d is of kind %s, and only extend, note and suspend can be undone", args.ActionID, row.Action.Kind)
 	}
 }

@@ -73,6 +73,7 @@ func TestUndo_IsRefusedWithWhatAPersonCanActOn(t *testing.T) {
 	note := b.give(b.jane, "note", db.NoteArguments{Text: "x"}).ActionID
 	johns := b.give(john, "extend", db.ExtendArguments{Days: 1}).ActionID
 	suspended := b.give(b.jane, "suspend", db.SuspendArguments{Category: "other"}).ActionID
+	reconnected := b.give(b.jane, "reconnect", db.ReconnectArguments{}).ActionID
 	refused := b.accept(b.jane, "extend", db.ExtendArguments{Days: 999})
 	if err := b.q.ActionRefused(ctx, db.ActionRefusedParams{ID: refused, Refusal: "too many"}); err != nil {
 		t.Fatal(err)
@@ -83,12 +84,13 @@ func TestUndo_IsRefusedWithWhatAPersonCanActOn(t *testing.T) {
 	b.give(b.jane, "undo", db.UndoArguments{ActionID: note})
 	waiting := b.accept(b.jane, "note", db.NoteArguments{Text: "y"})
 	for action, words := range map[int64]string{
-		note:      "was undone already",
-		johns:     "was not given on ACC-0042",
-		suspended: "is of kind suspend, and only extend and note can be undone",
-		refused:   "was refused, so there is nothing to undo",
-		waiting:   "is not carried out yet; try again in a moment",
-		paidOver:  "until 11 Mar 2026 09:00 then (Payment KES 1500.00,",
+		note:        "was undone already",
+		johns:       "was not given on ACC-0042",
+		suspended:   "ACC-0042 is not suspended any more",
+		reconnected: "is of kind reconnect, and only extend, note and suspend can be undone",
+		refused:     "was refused, so there is nothing to undo",
+		waiting:     "is not carried out yet; try again in a moment",
+		paidOver:    "until 11 Mar 2026 09:00 then (Payment KES 1500.00,",
 	} {
 		_, err := b.giveAt(b.jane, "undo", db.UndoArguments{ActionID: action}, noon)
 		if refusal := refusalOf(t, err); !strings.Contains(refusal, words) {

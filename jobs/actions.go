@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -77,7 +78,10 @@ func (w *Worker) applied(kind string, s db.Saved) {
 func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Account, waiting []db.Action) (done []settled, err error) {
 	q := db.New(tx)
 	for _, row := range waiting {
-		deed, err := w.applyAction(ctx, q, row, facts)
+		// One instant for the change and its action, as exact as a row holds it: what the next order compares with what this
+		// one has kept comes partly from memory.
+		now := w.Clock.Now().Truncate(time.Microsecond)
+		deed, err := w.applyAction(ctx, q, row, facts, now)
 		if refused, ok := errors.AsType[*account.Refused](err); ok {
 			if err := q.ActionRefused(ctx, db.ActionRefusedParams{ID: row.ID, Refusal: refused.Reason}); err != nil {
 				return nil, fmt.Errorf("refuse action %d: %w", row.ID, err)
@@ -89,10 +93,10 @@ func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Acco
 			return nil, err
 		}
 		if deed.Change.Deleted {
-			s, err := db.Forget(ctx, tx, deed, w.Clock.Now(), w.Zone)
+			s, err := db.Forget(ctx, tx, deed, now, w.Zone)
 			return append(done, settled{s, row.Kind, false}), err
 		}
-		s, err := db.SaveChange(ctx, tx, deed, w.Clock.Now())
+		s, err := db.SaveChange(ctx, tx, deed, now)
 		if err != nil {
 			return nil, err
 		}
@@ -102,8 +106,7 @@ func (w *Worker) applyInOrder(ctx context.Context, tx pgx.Tx, facts account.Acco
 	return done, nil
 }
 
-func (w *Worker) applyAction(ctx context.Context, q *db.Queries, row db.Action, facts account.Account) (db.Deed, error) {
-	now := w.Clock.Now()
+func (w *Worker) applyAction(ctx context.Context, q *db.Queries, row db.Action, facts account.Account, now time.Time) (db.Deed, error) {
 	order, err := db.ReadOrder(ctx, q, row.Kind, row.Arguments, facts, now)
 	if err != nil {
 		return db.Deed{}, err

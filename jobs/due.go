@@ -47,9 +47,6 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 			return err
 		}
 		if dueAt.IsZero() {
-			for _, s := range saved {
-				w.applied("expire", s)
-			}
 			w.ringFor(ctx, saved)
 			return nil
 		}
@@ -66,6 +63,7 @@ func (w *Worker) applyDue(ctx context.Context, subscriber int64) error {
 // applyDueNow applies a due time that has come, or returns the one that has not.
 func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time.Time, saved []db.Saved, err error) {
 	var along []string
+	var deeds []db.Deed
 	err = db.InTx(ctx, w.Pool, func(tx pgx.Tx, q *db.Queries) error {
 		locked, err := db.LockAccountFacts(ctx, q, subscriber)
 		if err != nil {
@@ -91,13 +89,17 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 			along = append(along, dueTaskID(id, a.DueAt))
 		}
 		due[subscriber] = locked
-		var deeds []db.Deed
+		deeds = nil
 		for _, id := range slices.Sorted(maps.Keys(due)) {
 			change, err := account.Apply(due[id], account.Expire{}, now, w.Zone)
 			if err != nil {
 				return fmt.Errorf("handle the due time of subscriber %d: %w", id, err)
 			}
-			deeds = append(deeds, db.Deed{Change: change, Kind: "expire", Actor: account.Clock, AcceptedAt: due[id].DueAt})
+			kind := "expire"
+			if due[id].Suspension != nil && change.Account.Suspension == nil {
+				kind = "reconnect" // its planned end has come
+			}
+			deeds = append(deeds, db.Deed{Change: change, Kind: kind, Actor: account.Clock, AcceptedAt: due[id].DueAt})
 		}
 		saved, err = db.SaveChanges(ctx, tx, deeds, now, nil)
 		w.Checkpoint("due: before commit")
@@ -108,6 +110,9 @@ func (w *Worker) applyDueNow(ctx context.Context, subscriber int64) (notYet time
 	}
 	for _, id := range along {
 		w.dues.add(id)
+	}
+	for i, s := range saved {
+		w.applied(deeds[i].Kind, s)
 	}
 	if len(saved) > 0 {
 		w.Checkpoint("due: committed")

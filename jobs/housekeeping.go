@@ -26,9 +26,12 @@ const (
 	keepPresence = time.Hour
 	// keepOnlineCounts lets a chart show a year, and the same month of the year before.
 	keepOnlineCounts = 400 * 24 * time.Hour
+	// keepNobodys is for how long the wrong sign-ins of a login that is nobody's are counted after the last.
+	keepNobodys = 30 * 24 * time.Hour
 	// tidyMost bounds one transaction, so that nobody waits for the tidying.
 	tidyMost = 1000
-	// silentIntervals is after how many intervals without a word a session is not taken to run (console.viewConnection).
+	// silentIntervals is after how many intervals without a word a session is not taken to run: the same number as in
+	// package console.
 	silentIntervals = 3
 )
 
@@ -101,6 +104,7 @@ func (w *Worker) tidy(ctx context.Context, h *house, now time.Time) error {
 		"answers of the staff API": func(q *db.Queries) error {
 			return q.DropAnswers(ctx, db.DropAnswersParams{Before: now.Add(-keepAnswers), Most: 20 * tidyMost})
 		},
+		"wrong sign-ins of nobody": func(q *db.Queries) error { return q.DropNobodys(ctx, now.Add(-keepNobodys)) },
 		"counts of who was online": func(q *db.Queries) error { return q.DropOnlineCounts(ctx, now.Add(-keepOnlineCounts)) },
 	} {
 		if err := w.alone(ctx, drop); err != nil {

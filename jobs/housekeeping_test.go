@@ -79,6 +79,9 @@ func TestTidying_DropsWhatHasHadItsTime(t *testing.T) {
 		"api_answers": func(at time.Time) {
 			o.exec("insert into api_answers (token_id, key, digest, created_at) values ($1, $2, sha256('x'), $3)", token, at.String(), at.Add(-keepAnswers))
 		},
+		"nobodys_sign_ins": func(at time.Time) {
+			o.exec("insert into nobodys_sign_ins (bucket, tried_at) values (nobodys_bucket($1), $2)", at.String(), at.Add(-keepNobodys))
+		},
 		"online_counts": func(at time.Time) {
 			o.exec("insert into online_counts (at, router_id, online) values ($1, $2, 0)", at.Add(-keepOnlineCounts), o.router)
 		},

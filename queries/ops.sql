@@ -116,14 +116,11 @@ delete from presence where seen_at < @before::timestamptz;
 delete from online_counts where at < @before::timestamptz;
 
 -- name: CountOnline :execrows
--- One row a router and instant, whichever worker is first. A session runs while its router was heard of it lately, by
--- the rule of package console (viewConnection): a record of it, or a list of all sessions.
-with c as (select @at::timestamptz as at, @now::timestamptz as now, @intervals::float8 as intervals)
+-- One row a router and instant, whichever worker is first.
 insert into online_counts (at, router_id, online)
-select c.at, r.id, (
-    select count(distinct o.username) from sessions o
-    join subscribers s on s.router_id = o.router_id and s.username = o.username
-    where o.router_id = r.id and o.ended_at is null
-      and extract(epoch from c.now - greatest(o.seen_at, r.sessions_at)) / r.interim_seconds <= c.intervals)
-from c, routers r where r.archived_at is null
+select @at::timestamptz, r.id, online_on(r, @now::timestamptz, sqlc.arg(intervals)::int)
+from routers r where r.archived_at is null
 on conflict (at, router_id) do nothing;
+
+-- name: DropNobodys :exec
+delete from nobodys_sign_ins where tried_at < @before::timestamptz;

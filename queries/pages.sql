@@ -4,6 +4,12 @@
 -- In the order of the ids, which is that of the instants except where transactions overtook each other.
 select sqlc.embed(a) from activity a
 where a.subscriber_id = @subscriber_id and (a.at, a.id) < (@before::timestamptz, @before_id::bigint)
+order by a.id desc limit @most;
+
+-- name: TimelineActivityOf :many
+-- A query of its own, because PostgreSQL plans one that may leave a condition out anew each time.
+select sqlc.embed(a) from activity a
+where a.subscriber_id = @subscriber_id and (a.at, a.id) < (@before::timestamptz, @before_id::bigint)
   and (cardinality(@kinds::text[]) = 0 or a.kind = any(@kinds::text[])) and a.kind <> all(@but::text[])
 order by a.id desc limit @most;
 
@@ -59,10 +65,9 @@ order by h.at desc, a.id desc, p.id desc limit @most;
 -- The sessions of a subscriber since it has its user name on its router; before, the name may have been somebody
 -- else's. One that was seen after the instant may have begun before it: of those that follow each other that is one.
 with place as materialized (
-    select s.router_id, s.username, coalesce((select max(e.at) - interval '1 minute'
-        from (select v.at, v.kind, v.after from activity v where v.subscriber_id = s.id order by v.id desc limit 1000) e
-        where e.kind = 'create' or e.after ->> 'username' is not null or e.after ->> 'router' is not null),
-        timestamptz '0001-01-01 00:00:00Z') as since
+    select s.router_id, s.username, coalesce((select v.at - interval '1 minute' from activity v where v.subscriber_id = s.id
+            and (v.kind = 'create' or v.after ->> 'username' is not null or v.after ->> 'router' is not null)
+        order by v.id desc limit 1), timestamptz '0001-01-01 00:00:00Z') as since
     from subscribers s where s.id = @subscriber_id
 )
 select n.router_id, n.acct_session_id, n.address, n.rate, n.started_at, n.ended_at, n.end_cause
@@ -71,27 +76,27 @@ from place w cross join lateral (
         order by o.seen_at desc limit @most)
     union all
     (select * from sessions o where o.router_id = w.router_id and o.username = w.username and o.seen_at > @before::timestamptz
-        order by o.seen_at limit 8)) n
+        order by o.seen_at limit @most)) n
 where n.started_at >= w.since and n.started_at <= @before::timestamptz;
 
 -- name: ServiceGiven :many
--- The actions within a time that may have brought a customer back, among the newest of the account until then.
+-- The actions that may have brought a customer back, among the newest of the account until an instant.
 select n.id, n.kind, n.accepted_at from (select a.* from actions a
         where a.subscriber_id = @subscriber_id::bigint and a.accepted_at <= @until::timestamptz order by a.id desc limit @reach) n
-where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed') and n.accepted_at >= @since::timestamptz;
+where n.kind in ('payment', 'reconnect', 'extend') and n.state in ('applied', 'confirmed');
 
 -- name: UndoneActions :many
--- Which of some actions were taken back.
-select a.id from actions a join actions u on u.subscriber_id = a.subscriber_id and u.id > a.id and u.kind = 'undo'
-    and u.state in ('applied', 'confirmed') and u.arguments ->> 'action' = a.id::text
-where a.id = any(@action_ids::bigint[]);
+-- Which actions of an account were taken back, of late.
+select (u.arguments ->> 'action')::bigint from actions u
+where u.subscriber_id = @subscriber_id::bigint and u.kind = 'undo' and u.state in ('applied', 'confirmed')
+order by u.id desc limit 1000;
 
 -- name: RecentActions :many
 -- The newest actions of an account that are not at their end or were given since an instant. Those that wait for a router are found
 -- by what it has not confirmed. An expiry that changed nothing has no line of activity.
 select a.* from actions a
 where a.id in (
-    select n.id from (select t.id, t.state, t.accepted_at from actions t where t.subscriber_id = @subscriber_id::bigint order by t.id desc limit 100) n
+    select n.id from (select t.id, t.state, t.accepted_at from actions t where t.subscriber_id = @subscriber_id::bigint order by t.id desc limit 40) n
         where n.state in ('accepted', 'applied') or n.accepted_at >= @since::timestamptz
     union
     select t.id from actions t where t.subscriber_id = @subscriber_id::bigint and t.state = 'accepted'
@@ -103,14 +108,15 @@ where a.id in (
   and (a.kind <> 'expire' or exists (select 1 from activity v where v.action_id = a.id))
 order by a.id desc limit @most;
 
--- name: LookAtSubscriber :many
--- Says that somebody looks at an account, and returns who else does. What somebody is about to do stands for a minute; until
--- then it is not overwritten by a look.
-with me as (
-    insert into presence as p (subscriber_id, staff_id, doing, seen_at) values (@subscriber_id, @staff_id, @doing, @now::timestamptz)
-    on conflict (subscriber_id, staff_id) do update set doing = excluded.doing, seen_at = excluded.seen_at
-        where excluded.doing <> '' or p.doing = '' or p.seen_at <= @doing_since::timestamptz
-)
+-- name: LookAtSubscriber :exec
+-- Says that somebody looks at an account. What somebody is about to do stands for a minute; until then it is not overwritten by a
+-- look.
+insert into presence as p (subscriber_id, staff_id, doing, seen_at) values (@subscriber_id, @staff_id, @doing, @now::timestamptz)
+on conflict (subscriber_id, staff_id) do update set doing = excluded.doing, seen_at = excluded.seen_at
+    where excluded.doing <> '' or p.doing = '' or p.seen_at <= @doing_since::timestamptz;
+
+-- name: WhoLooks :many
+-- Who else looks at an account, or is about to do something there.
 select t.name, case when o.seen_at > @doing_since::timestamptz then o.doing else '' end::text as doing, o.seen_at
 from presence o join staff t on t.id = o.staff_id and t.removed_at is null
 where o.subscriber_id = @subscriber_id and o.staff_id <> @staff_id
@@ -121,14 +127,8 @@ order by t.name, o.staff_id;
 delete from presence where subscriber_id = @subscriber_id and staff_id = @staff_id;
 
 -- name: OnlineByRouter :many
--- How many sessions run on each router, by the rule of package console (viewConnection). Where all of them were listed of late
--- the index alone answers.
-select r.name, (case
-    when r.sessions_at >= w.heard then (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null)
-    else (select count(*) from sessions o where o.router_id = r.id and o.ended_at is null and o.seen_at >= w.heard)
-    end)::bigint as online
-from routers r cross join lateral (select (@now::timestamptz) - r.interim_seconds * interval '1 second' * sqlc.arg(intervals)::int as heard) w
-where r.archived_at is null;
+-- How many customers of each router are online.
+select r.name, online_on(r, @now::timestamptz, sqlc.arg(intervals)::int)::bigint as online from routers r where r.archived_at is null;
 
 -- name: HomeCounts :one
 -- Numbers of accounts, each counted as the list behind it would show them, and no further than to a bound.

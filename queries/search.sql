@@ -51,7 +51,7 @@ order by s.expires_at, s.id limit @most;
 -- name: FindOne :one
 -- The profile in one round trip. The reference is an account number, or else an id. The session is the running one, or
 -- else the one that was seen last; the zero instant stands for none.
-select sqlc.embed(s), p.name as plan, r.name as router, coalesce(n.name, '')::text as next_plan,
+select sqlc.embed(s), sqlc.embed(p), r.name as router, coalesce(n.name, '')::text as next_plan,
     r.interim_seconds, r.sessions_at,
     coalesce(e.acct_session_id, '')::text as session_id, e.address as session_address, coalesce(e.rate, '')::text as session_rate,
     coalesce(e.started_at, timestamptz '0001-01-01 00:00:00Z')::timestamptz as session_since,

@@ -32,6 +32,21 @@ update staff set name = @name, role = @role, password_hash = @password_hash, mus
     generation = @generation, last_sign_in_at = @last_sign_in_at, removed_at = @removed_at
 where id = @id;
 
+-- name: NobodysLock :one
+-- Until when a login that is nobody's is locked, if it is; the zero instant stands for none. Asked of every login, because
+-- an answer that takes longer tells something too.
+select coalesce((select n.locked_until from nobodys_sign_ins n where n.bucket = nobodys_bucket(@login::text)),
+    timestamptz '0001-01-01 00:00:00Z')::timestamptz as locked_until;
+
+-- name: HoldNobody :one
+-- The wrong sign-ins of a login that is nobody's, locked.
+insert into nobodys_sign_ins as n (bucket, tried_at) values (nobodys_bucket(@login::text), @now::timestamptz)
+on conflict (bucket) do update set tried_at = excluded.tried_at
+returning *;
+
+-- name: SaveNobody :exec
+update nobodys_sign_ins set failures = @failures, locked_until = @locked_until where bucket = @bucket;
+
 -- name: FindSession :one
 select data from staff_sessions where token_hash = @token_hash and expires_at > @now::timestamptz;
 

@@ -38,13 +38,15 @@ update subscribers s set
     grace_until = nullif(f.grace_until, timestamptz '0001-01-01 00:00:00Z'),
     suspended_at = nullif(f.suspended_at, timestamptz '0001-01-01 00:00:00Z'),
     suspension_category = nullif(f.suspension_category, ''), suspension_reason = f.suspension_reason,
+    suspended_until = nullif(f.suspended_until, timestamptz '0001-01-01 00:00:00Z'),
     due_at = nullif(f.due_at, timestamptz '0001-01-01 00:00:00Z')
 from (select unnest(@ids::bigint[]) as id, unnest(@expires_ats::timestamptz[]) as expires_at,
     unnest(@anchor_days::smallint[]) as anchor_day, unnest(@grace_untils::timestamptz[]) as grace_until,
     unnest(@suspended_ats::timestamptz[]) as suspended_at, unnest(@suspension_categories::text[]) as suspension_category,
     unnest(@suspension_reasons::text[]) as suspension_reason, unnest(@due_ats::timestamptz[]) as due_at,
     unnest(@plan_ids::bigint[]) as plan_id, unnest(@next_plan_ids::bigint[]) as next_plan_id,
-    unnest(@next_plan_ats::timestamptz[]) as next_plan_at, unnest(@clock_stopped_ats::timestamptz[]) as clock_stopped_at) f
+    unnest(@next_plan_ats::timestamptz[]) as next_plan_at, unnest(@clock_stopped_ats::timestamptz[]) as clock_stopped_at,
+    unnest(@suspended_untils::timestamptz[]) as suspended_until) f
 where s.id = f.id;
 
 -- name: SaveIdentity :exec

@@ -89,7 +89,9 @@ func TestCommandsOnASubscriber_AreAcceptedWhileNobodyWorks(t *testing.T) {
 	c.ok("plan", "add", "Home 20", "--rate", "10M/20M", "--duration", "1 month", "--price", "3000")
 	c.ok("subscriber", "add", "ACC-0042", "--name", "Jane", "--router", "Kilimani", "--plan", "Home 10", "--paid-until", "2099-01-01T00:00:00+03:00")
 	var action console.Given
-	c.data(&action, "subscriber", "suspend", "ACC-0042", "--category", "equipment", "--reason", "stolen", "--wait", "0")
+	until := time.Now().AddDate(0, 0, 20).Format(time.DateOnly)
+	c.says([]string{"Suspended until ", "The customer notices: ", "Comes back by itself on "}, "subscriber", "suspend", "ACC-0042", "--until", until, "--preview")
+	c.data(&action, "subscriber", "suspend", "ACC-0042", "--category", "equipment", "--reason", "stolen", "--until", until, "--wait", "0")
 	if action.Kind != "suspend" || action.State != "accepted" || action.ID == 0 || !strings.HasPrefix(action.Actor, "staff") {
 		t.Errorf("action %+v", action)
 	}
@@ -103,7 +105,7 @@ func TestCommandsOnASubscriber_AreAcceptedWhileNobodyWorks(t *testing.T) {
 	for _, line := range c.stored() {
 		kind, arguments, _ := strings.Cut(line, " ")
 		kinds = append(kinds, kind)
-		if kind == "suspend" && (!strings.Contains(arguments, "equipment") || !strings.Contains(arguments, "stolen")) {
+		if kind == "suspend" && (!strings.Contains(arguments, "equipment") || !strings.Contains(arguments, "stolen") || !strings.Contains(arguments, "T21:00:00Z")) {
 			t.Errorf("the suspension says %s", arguments)
 		}
 	}
@@ -124,6 +126,8 @@ func TestCommandThatCannotBe_FailsWithTheReason(t *testing.T) {
 	c.ok("subscriber", "add", "ACC-0043", "--name", "John", "--router", "Kilimani", "--plan", "Home 10")
 	c.fails([]string{`there is no account "ACC-1"`}, "subscriber", "suspend", "ACC-1")
 	c.fails([]string{"--category"}, "subscriber", "suspend", "ACC-0042", "--category", "because")
+	c.fails([]string{"until: must be a day such as 2026-12-12"}, "subscriber", "suspend", "ACC-0042", "--until", "soon")
+	c.fails([]string{"until: must lie in the future"}, "subscriber", "suspend", "ACC-0042", "--until", "2020-01-01")
 	c.fails([]string{"active"}, "subscriber", "reconnect", "ACC-0042")
 	c.fails([]string{"days: "}, "subscriber", "extend", "ACC-0042", "400")
 	c.fails([]string{"plan: "}, "subscriber", "change-package", "ACC-0042", "Nothing")

@@ -109,7 +109,7 @@ func foresee(s staff, v console.PreviewView) string {
 	if is.NextPlan != nil {
 		lines = append(lines, fmt.Sprintf("%s takes over at %s", *is.NextPlan, s.day(is.NextPlanAt)))
 	}
-	return strings.Join(append(lines, "The customer notices: "+v.Customer, "Nothing was changed."), "\n")
+	return strings.Join(append(lines, strings.TrimSpace("The customer notices: "+v.Customer+" "+v.Then), "Nothing was changed."), "\n")
 }
 
 func orNone(text string) string {
@@ -147,11 +147,24 @@ type subscriberSuspend struct {
 	Category  string `default:"other" enum:"non-payment,equipment,customer-request,other" help:"Why: ${enum}. A payment lifts only one for non-payment."`
 	Reason    string `help:"In words; shown in the activity and the audit log."`
 	StopClock bool   `name:"stop-clock" help:"Give the unused time back at the reconnection."`
+	Until     string `help:"When it ends by itself: a day such as 2026-12-12 for its beginning, a day and a time such as '2026-12-12 18:00', or RFC 3339."`
 }
 
 func (c *subscriberSuspend) Run(ctx context.Context, sh *shell) error {
-	order := console.SuspendOrder{Category: c.Category, Reason: c.Reason, StopClock: c.StopClock}
-	return c.Giving.give(ctx, sh, order, c.Giving.Account+" is suspended.")
+	settings, err := sh.settings()
+	if err != nil {
+		return err
+	}
+	until, err := console.ReadInstant("until", c.Until, settings.Zone)
+	if err != nil {
+		return err
+	}
+	done := c.Giving.Account + " is suspended."
+	if !until.IsZero() {
+		done = c.Giving.Account + " is suspended until " + until.In(settings.Zone).Format("2 Jan 2006 15:04") + "."
+	}
+	order := console.SuspendOrder{Category: c.Category, Reason: c.Reason, StopClock: c.StopClock, Until: until}
+	return c.Giving.give(ctx, sh, order, done)
 }
 
 type subscriberReconnect struct {

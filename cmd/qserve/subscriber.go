@@ -115,6 +115,9 @@ func describe(s staff, v console.SubscriberView) string {
 	lines = append(lines, fmt.Sprintf("%s, %s. %s on %s as %s. Balance %s.", v.Status, paid, v.Plan, v.Router, v.Username, amount(v.Balance)))
 	if p := v.Suspension; p != nil {
 		text := fmt.Sprintf("Suspended since %s: %s", s.when(p.Since), p.Category)
+		if p.Until != nil {
+			text = fmt.Sprintf("Suspended since %s until %s: %s", s.when(p.Since), s.when(*p.Until), p.Category)
+		}
 		if p.Reason != "" {
 			text += ", " + p.Reason
 		}

@@ -40,16 +40,17 @@ type given struct {
 
 func (s *server) commandRoutes() {
 	command[console.SuspendOrder](s, "/subscribers/{id}/suspend", "suspend-subscriber", "Suspend",
-		"The customer is disconnected at once, and cannot dial until the account is reconnected.")
+		"The customer is disconnected at once, and cannot dial until the account is reconnected. With until that happens by itself.")
 	command[console.ReconnectOrder](s, "/subscribers/{id}/reconnect", "reconnect-subscriber", "Reconnect",
 		"Lifts a suspension; gives an expired account a time of grace. Refused with 409 when the account is neither.")
 	command[console.ChangeOrder](s, "/subscribers/{id}/change-package", "change-package", "Change the package",
 		"Now: the new rate reaches the live session where the router can do that. At renewal: recorded, shown in the profile, and cancellable until then.")
 	command[console.ExtendOrder](s, "/subscribers/{id}/extend", "extend-subscriber", "Extend the paid time",
 		"Gives whole days without money. Does not lift a suspension.")
-	command[console.UndoOrder](s, "/subscribers/{id}/undo", "undo-command", "Undo an extension or a note",
-		"Takes back what an action of the last minute did: the paid time is as it was before the extension, or the note is withdrawn and what it pinned goes. "+
-			"Refused with 409 when the minute is over, or something else has changed the paid time since.")
+	command[console.UndoOrder](s, "/subscribers/{id}/undo", "undo-command", "Undo an extension, a note or a suspension",
+		"Takes back what an action of the last minute did: the paid time is as it was before the extension, the note is withdrawn and what it pinned goes, "+
+			"or it is as if the account had never been suspended. A suspension can be undone later too, as long as its router has not confirmed it. "+
+			"Refused with 409 when the minute is over, or something else has changed the paid time or ended the suspension since.")
 	huma.Register(s.document, acceptedOnly(tagCommands, http.MethodDelete, "/subscribers/{id}/change-package", "cancel-package-change",
 		"Cancel the scheduled package change", "Refused with 409 when none is scheduled.", console.ScopeSubscribers), s.cancelChange)
 	huma.Register(s.document, acceptedOnly(tagCommands, http.MethodPost, "/subscribers/{id}/notes", "add-note", "Write a note",

@@ -57,10 +57,11 @@ type auditLine struct {
 	Facts  []fact // what changed
 }
 
-// fact is something before and after. One that is New belongs to something that was not there before.
+// fact is something before and after. One that is New belongs to something that was not there before, and one that is Old
+// to something that is not there any more.
 type fact struct {
 	Name, Before, After string
-	New                 bool
+	New, Old            bool
 }
 
 // auditList is the page of the audit log.
@@ -89,7 +90,7 @@ func (s *server) audit(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	for _, v := range found.Items {
-		list.Lines = append(list.Lines, auditLine{AuditView: v, Called: auditKind(v.Kind), Link: objectPath(v, me(r)), Facts: s.words.facts(v, s.Service.Clock.Now())})
+		list.Lines = append(list.Lines, auditLine{AuditView: v, Called: auditKind(v.Kind), Link: objectPath(v, me(r)), Facts: s.words.facts(v.Kind, v.Before, v.After, s.Service.Clock.Now())})
 	}
 	list.First, list.CSV = list.address("/audit", ""), list.address("/audit.csv", "")
 	if found.Next != "" {
@@ -170,20 +171,39 @@ func objectPath(v console.AuditView, m console.Member) string {
 	return ""
 }
 
-// facts are what changed, in the order of their names.
-func (w words) facts(v console.AuditView, now time.Time) []fact {
+// facts are what changed, in the order of their names. Of what is new, only what it has; of what is gone, what it had.
+func (w words) facts(kind string, before, after map[string]string, now time.Time) []fact {
 	names := map[string]string{}
-	maps.Copy(names, v.Before)
-	maps.Copy(names, v.After)
+	maps.Copy(names, before)
+	maps.Copy(names, after)
+	begins, ends := len(before) == 0 || kind == "create", len(after) == 0
 	var all []fact
 	for _, name := range slices.Sorted(maps.Keys(names)) {
-		all = append(all, fact{strings.ReplaceAll(name, "_", " "), w.fact(v.Before[name], now), w.fact(v.After[name], now), len(v.Before) == 0})
+		f := fact{strings.ReplaceAll(name, "_", " "), w.fact(name, before[name], now), w.fact(name, after[name], now), begins, ends}
+		if begins && f.After == "" || ends && f.Before == "" {
+			continue
+		}
+		all = append(all, f)
 	}
 	return all
 }
 
-// fact is a value of the log; an instant as people read it.
-func (w words) fact(value string, now time.Time) string {
+// fact is a value of the log as people read it.
+func (w words) fact(name, value string, now time.Time) string {
+	switch name {
+	case "rate", "garden_rate":
+		return rate(value)
+	case "price", "balance":
+		if value != "" {
+			return w.amount(console.Money{Amount: value})
+		}
+	}
+	switch value {
+	case "true":
+		return "yes"
+	case "false":
+		return "no"
+	}
 	if at, err := time.Parse(time.RFC3339, value); err == nil {
 		return w.at(at, now)
 	}

@@ -23,9 +23,14 @@ func TestAudit_TellsWhatWasDoneAndWhatItWasBefore(t *testing.T) {
 	o.must(err)
 	b := o.as(console.RoleManager)
 	all := b.get("/audit")
-	for _, want := range []string{"Staff changed", "role viewer → ops", "10.9.9.9", "staff <b>eve</b>", "Router added", "ACC-0042"} {
+	for _, want := range []string{"Staff changed", "role viewer → ops", "Plan Home 10 added duration 30 days name Home 10 on expiry cut price 1,500 rate 10 Mbit/s down, 5 Mbit/s up", "10.9.9.9", "staff <b>eve</b>", "Router added", "ACC-0042"} {
 		if !strings.Contains(all.text(), want) {
 			t.Errorf("the log lacks %q: %s", want, all.text())
+		}
+	}
+	for _, want := range []string{"garden rate", "nothing →", "→ nothing", "expired → active"} { // of what was made, only what it has
+		if strings.Contains(all.text(), want) {
+			t.Errorf("the log says %q: %s", want, all.text())
 		}
 	}
 	if strings.Contains(all.body, "<b>eve") {
@@ -120,4 +125,14 @@ func TestAudit_CanBeFilteredByEveryKindThatIsWritten(t *testing.T) {
 			t.Errorf("the filter offers %q, which is never written", offered[1])
 		}
 	}
+}
+
+func TestAudit_SaysWhatWasSetWhatWasClearedAndWhatIsGone(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	o.must(o.RemoveStaff(t.Context(), boss, "viewer"))
+	o.exec(`insert into audit (at, actor, kind, object, summary, before, after) values ($1, 'x', 'plan-change', 'plan P', 'Changed',
+		'{"pool": "", "garden_rate": "1M/2M"}', '{"pool": "evening", "garden_rate": ""}')`, noon)
+	o.as(console.RoleOwner).get("/audit").says(t, http.StatusOK,
+		"garden rate none any more, was 2 Mbit/s down, 1 Mbit/s up pool set to evening", "viewer removed", "role was viewer")
 }

@@ -23,9 +23,9 @@ type card struct {
 	// Words say how it is, and what happens next where a router does not answer.
 	Words  string
 	Router string // that can be tried now; empty: none
-	// Undo is the verb that takes it back, for a while; empty: none.
-	Undo, UndoButton string
-	Account          string
+	// Undo is what the button says that takes it back; empty: none.
+	Undo    string
+	Account string
 }
 
 // step is one of the stages that an action goes through.
@@ -34,26 +34,21 @@ type step struct{ Text, Class string }
 const (
 	// cardsFor is for how long a finished action stays, unless it was read before.
 	cardsFor = 10 * time.Minute
-	// undoFor is for how long Undo is offered.
+	// undoFor is for how long Undo is offered. A suspension can be taken back as long as its router has not confirmed it.
 	undoFor = 30 * time.Second
 )
 
 // cards are the actions of an account that somebody may wait for.
-func (s *server) cards(ctx context.Context, m console.Member, sub console.SubscriberView) ([]card, error) {
-	now := s.Service.Clock.Now()
-	actions, err := s.Service.RecentActions(ctx, sub.ID, now.Add(-cardsFor))
-	if err != nil {
-		return nil, err
-	}
+func (s *server) cards(actions []console.ActionView, m console.Member, sub console.SubscriberView, now time.Time) []card {
 	cards := make([]card, 0, len(actions))
 	for _, a := range slices.Backward(actions) {
 		c := s.card(a, m, sub.Account, now)
-		if c.Undo == "reconnect" && sub.Status != "suspended" {
-			c.Undo = "" // somebody did
+		if a.Kind == "suspend" && !holds(a, sub) {
+			c.Undo = ""
 		}
 		cards = append(cards, c)
 	}
-	return cards, nil
+	return cards
 }
 
 // card tells how far an action has come.
@@ -75,15 +70,27 @@ func (s *server) card(a console.ActionView, m console.Member, account string, no
 		c.Steps = append(c.Steps, step{"applied", "done"})
 		s.routers(&c, m.May(mayTry...), now)
 	}
-	if now.Sub(a.AcceptedAt) < undoFor && a.State != "refused" && m.May(console.ScopeSubscribers) {
-		switch a.Kind {
-		case "extend", "note":
-			c.Undo, c.UndoButton = "undo", "Undo"
-		case "suspend":
-			c.Undo, c.UndoButton = "reconnect", "Undo: Reconnect"
-		}
+	if account != "" && m.May(console.ScopeSubscribers) {
+		c.Undo = c.undo(now)
 	}
 	return c
+}
+
+// undo is what the button says that takes the action back: Cancel as long as it waits; empty where that cannot be done.
+func (c card) undo(now time.Time) string {
+	recent, waits := now.Sub(c.AcceptedAt) < undoFor, c.Class == "waiting"
+	switch {
+	case c.Kind != "extend" && c.Kind != "note" && c.Kind != "suspend", c.Class == "refused", !recent && (c.Kind != "suspend" || !waits):
+		return ""
+	case waits:
+		return "Cancel"
+	}
+	return "Undo"
+}
+
+// holds reports whether an account is, or is about to be, under the very suspension that an action made.
+func holds(a console.ActionView, sub console.SubscriberView) bool {
+	return a.State == "accepted" || sub.Suspension != nil && a.AppliedAt != nil && a.AppliedAt.Equal(sub.Suspension.Since)
 }
 
 // routers tells what the routers answered to an applied action.

@@ -19,19 +19,26 @@ import (
 func (s *server) functions() template.FuncMap {
 	now := func() time.Time { return s.Service.Clock.Now() }
 	return template.FuncMap{
-		"asset":    assetPath,
-		"money":    s.words.money,
-		"amount":   s.words.amount,
-		"count":    func(n any) string { return s.words.count(toInt(n)) },
-		"plural":   func(n any, one string) string { return plural(toInt(n), one) },
-		"rate":     rate,
-		"phone":    func(number string) string { return nationalPhone(number, s.Service.Region) },
-		"action":   actionName,
-		"join":     strings.Join,
-		"duration": func(d console.Duration) string { return account.Duration(d).String() },
-		"escape":   url.PathEscape,
-		"same":     func(a, b any) bool { return toTime(a).Equal(toTime(b)) },
-		"dict":     dict,
+		"asset":   assetPath,
+		"money":   s.words.money,
+		"amount":  s.words.amount,
+		"count":   func(n any) string { return s.words.count(toInt(n)) },
+		"plural":  func(n any, one string) string { return plural(toInt(n), one) },
+		"rate":    rate,
+		"event":   s.words.event,
+		"summary": s.words.summary,
+		"amounts": s.words.amounts,
+		"facts": func(kind string, before, after map[string]string) []fact {
+			return s.words.facts(kind, before, after, now())
+		},
+		"phone":      func(number string) string { return nationalPhone(number, s.Service.Region) },
+		"action":     actionName,
+		"suspension": func(category string) string { return strings.ReplaceAll(category, "-", " ") },
+		"join":       strings.Join,
+		"duration":   func(d console.Duration) string { return account.Duration(d).String() },
+		"escape":     url.PathEscape,
+		"same":       func(a, b any) bool { return toTime(a).Equal(toTime(b)) },
+		"dict":       dict,
 		// The live stream of a profile shows the same list as its page.
 		"live": func(address string) string {
 			path, query, _ := strings.Cut(address, "?")
@@ -114,6 +121,8 @@ func toInt(value any) int64 {
 		return int64(n)
 	case int64:
 		return n
+	case *int64:
+		return *n
 	}
 	return 0
 }

@@ -37,8 +37,13 @@ const (
 	countedEvery = 15 * time.Minute
 )
 
+// home answers at once, with what is known of the slow parts; the page then asks once more, for all of it.
 func (s *server) home(w http.ResponseWriter, r *http.Request) {
-	view, err := s.Service.Home(r.Context())
+	read := s.Service.HomeAtOnce
+	if r.URL.Query().Has("charts") {
+		read = s.Service.Home
+	}
+	view, err := read(r.Context())
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -79,8 +84,11 @@ func counted(taken []console.TakenView) (n int64) {
 // Stuck reports whether unfinished work is older than work of this moment.
 func (h home) Stuck(u console.UnfinishedView) bool { return h.now.Sub(u.Since) > oldAfter }
 
-// charts draws the series of the first page.
+// charts draws the series of the first page, as they were when they were read.
 func (s *server) charts(view console.HomeView, now time.Time) []chart {
+	if !view.ChartsAsOf.IsZero() {
+		now = view.ChartsAsOf
+	}
 	day := func(t time.Time) string {
 		if s.words.sameDay(t, now) {
 			return "today"
@@ -102,7 +110,7 @@ func (s *server) charts(view console.HomeView, now time.Time) []chart {
 	for _, p := range view.OnlineOverTime {
 		online = append(online, instant{mark{s.words.at(p.At, now), float64(p.Online), s.words.count(p.Online)}, p.At})
 	}
-	return []chart{
+	charts := []chart{
 		barChart(chart{
 			ID: "chart-payments", Title: "Payments per day", Unit: "payments", From: first(payments), To: "today",
 			Empty: "No payment in the last 30 days.",
@@ -116,6 +124,12 @@ func (s *server) charts(view console.HomeView, now time.Time) []chart {
 			Empty: "No payment was confirmed by a router in the last 14 days.",
 		}, confirmation),
 	}
+	for i := range charts {
+		if view.ChartsAsOf.IsZero() {
+			charts[i].Empty = "Being read."
+		}
+	}
+	return charts
 }
 
 func first(marks []mark) string {

@@ -20,7 +20,7 @@ func TestHome_OfAFreshProviderSaysThatNothingIsThere(t *testing.T) {
 	o := open(t)
 	o.work()
 	o.exec("update provisions set done_gen = want_gen, confirmed_at = $1", noon)
-	a := o.as(console.RoleViewer).get("/")
+	a := o.as(console.RoleViewer).get("/?charts=now")
 	a.says(t, http.StatusOK, "0 online now", "0 payments today", "0 expiring in 3 days", "0 expiring in 7 days", "0 in grace", "0 suspended", "0 unallocated payments",
 		"0 paid, not confirmed by the router", "Nothing waits.", "Kilimani", "Never needed yet", "never",
 		"No payment in the last 30 days.", "Nobody was counted yet.", "No payment was confirmed by a router in the last 14 days.")
@@ -117,7 +117,7 @@ func TestCharts_AreReadableWithoutPointing(t *testing.T) {
 	}
 	o.exec(`insert into actions (kind, subscriber_id, actor, state, accepted_at, applied_at, confirmed_at)
 		values ('payment', 1, 'x', 'confirmed', $1, $1, $1::timestamptz + interval '1.5 seconds')`, noon.AddDate(0, 0, -1))
-	a := o.as(console.RoleViewer).get("/")
+	a := o.as(console.RoleViewer).get("/?charts=now")
 	a.says(t, http.StatusOK,
 		"Payments per day", "Last: 2, today. Highest: 5, 8 Mar.", "payments", "9 Feb", "today", "2", "5",
 		"Online, last 24 hours", "Last: 42, 11:55. Highest: 1,500, 02:05.", "customers", "9 Mar 12:00", "now", "42", "1,500",
@@ -166,4 +166,25 @@ func within(t *testing.T, drawing string) {
 			}
 		}
 	}
+}
+
+func TestHome_DoesNotKeepItsFirstViewerWaitingForCharts(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	b := o.as(console.RoleViewer)
+	first := b.get("/")
+	first.says(t, http.StatusOK, "… online now", "0 in grace", "… online", "Payments per day Being read.", "Show the charts as they are now")
+	if !regexp.MustCompile(`id="home" hx-get="/\?charts=now" hx-trigger="load" hx-select="#home"`).MatchString(first.body) {
+		t.Error("the page does not ask for its charts")
+	}
+	then := b.get("/?charts=now")
+	then.says(t, http.StatusOK, "0 online now", "No payment in the last 30 days.")
+	for _, a := range []answer{then, b.get("/")} {
+		if strings.Contains(a.body, "charts=now") || strings.Contains(a.body, "Being read") {
+			t.Errorf("what is fresh is asked for again: %s", a.text())
+		}
+	}
+	o.clock.Advance(2 * time.Minute)
+	old := b.get("/")
+	old.says(t, http.StatusOK, "0 online now", "No payment in the last 30 days.", "Show the charts as they are now")
 }

@@ -34,16 +34,14 @@ var profilePieces = []piece{{"top", "profile", "top"}, {"cards", "profile", "car
 // live sends the pieces of a profile as they change, until the reader goes away.
 func (s *server) live(w http.ResponseWriter, r *http.Request) {
 	ref, t := chi.URLParam(r, "ref"), tabOf(r.URL.Query())
-	var others []console.PresenceView
 	var looked time.Time
 	s.stream(w, r, profilePieces, func(ctx context.Context) (any, bool, error) {
 		now := s.Service.Clock.Now()
-		present := now.Sub(looked) >= presentEvery
-		p, err := s.lookAt(ctx, me(r), ref, t, present)
-		if present {
-			looked, others = now, p.Others
+		p, err := s.lookAt(ctx, me(r), ref, t)
+		if err == nil && now.Sub(looked) >= presentEvery {
+			s.present(ctx, me(r), p.Sub.ID, "")
+			looked = now
 		}
-		p.Others = others
 		return p, hurried(p.Cards, now), err
 	})
 }

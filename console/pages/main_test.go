@@ -81,7 +81,14 @@ func open(t *testing.T) *office {
 	handler, err := pages.New(pages.Config{
 		Service: o.Service, Address: func(*http.Request) string { return "10.0.0.7" }, Stop: stop, PublicURL: "https://pay.example",
 		Queues: func(mayChange bool) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "queues, may change: %v", mayChange) })
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if strings.HasSuffix(r.URL.Path, "/page") {
+					fmt.Fprint(w, "<!doctype html><html><head><title>Asynq</title></head>")
+					fmt.Fprint(w, "<body>The dashboard</body></html>")
+					return
+				}
+				fmt.Fprintf(w, "queues, may change: %v", mayChange)
+			})
 		},
 	})
 	if err != nil {
@@ -237,6 +244,18 @@ func (b *browser) send(method, path string, values url.Values, header http.Heade
 	body, err := io.ReadAll(answered.Body)
 	b.o.must(err)
 	return answer{answered.StatusCode, answered.Header, string(body)}
+}
+
+// leftOpen is a page whose live pieces have begun to arrive, and go on until the test ends.
+func (b *browser) leftOpen(path string) {
+	b.o.t.Helper()
+	r, err := http.NewRequestWithContext(b.o.t.Context(), http.MethodGet, b.o.url+path+"/live", nil)
+	b.o.must(err)
+	answered, err := b.client.Do(r)
+	b.o.must(err)
+	b.o.t.Cleanup(func() { _ = answered.Body.Close() })
+	_, err = io.ReadFull(answered.Body, make([]byte, 1))
+	b.o.must(err)
 }
 
 // key is the hidden one of the form on a page.

@@ -27,21 +27,6 @@ func (s *server) opsRoutes(r chi.Router) {
 	})
 }
 
-// queues is the Asynq dashboard. Its API looks with GET and changes with everything else; changing is for owners.
-func (s *server) queues() http.Handler {
-	look, change := s.Queues(false), s.Queues(true)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case me(r).May(console.ScopeAdmin):
-			change.ServeHTTP(w, r)
-		case r.Method != http.MethodGet && r.Method != http.MethodHead:
-			s.forbidden(w, r, console.ScopeAdmin)
-		default:
-			look.ServeHTTP(w, r)
-		}
-	})
-}
-
 const (
 	// heldUp is how many of those who wait for a router are named, and of how many routers.
 	heldUp        = 5

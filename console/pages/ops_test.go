@@ -2,6 +2,7 @@ package pages_test
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -97,5 +98,21 @@ func TestQueues_OpsLooksAndOwnersChange(t *testing.T) {
 		if a := o.stranger().send(method, change, nil, nil); a.status != http.StatusUnauthorized || a.body == "queues, may change: true" {
 			t.Errorf("nobody: %s answers %d %s", method, a.status, a.body)
 		}
+	}
+}
+
+func TestQueues_ThePageOfTheDashboardNoticesThatTheSessionHasEnded(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	a := o.as(console.RoleOps).get("/ops/queues/page")
+	script := regexp.MustCompile(`<script src="(/assets/[^"]+)"></script></head>`).FindStringSubmatch(a.body)
+	if script == nil || !strings.HasPrefix(a.header.Get("Content-Type"), "text/html") || !strings.Contains(a.body, "The dashboard") {
+		t.Fatalf("the page is %s %s", a.header.Get("Content-Type"), a.body)
+	}
+	if js := o.stranger().get(script[1]); js.status != http.StatusOK || !strings.Contains(js.body, "Qserve-Signed-Out") {
+		t.Errorf("its script is answered %d", js.status)
+	}
+	if a := o.stranger().get("/ops/queues/api/queues"); a.header.Get("Qserve-Signed-Out") == "" {
+		t.Error("the script is not told that the session has ended")
 	}
 }

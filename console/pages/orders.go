@@ -46,7 +46,8 @@ func readExtend(f form) (console.Order, error) {
 }
 
 func readSuspend(f form) (console.Order, error) {
-	return console.SuspendOrder{Category: f.Value("category"), Reason: f.Value("reason"), StopClock: f.Is("stop_clock", "on")}, nil
+	until, err := console.ReadInstant("until", f.Value("until"), f.zone)
+	return console.SuspendOrder{Category: f.Value("category"), Reason: f.Value("reason"), StopClock: f.Is("stop_clock", "on"), Until: until}, err
 }
 
 func readReconnect(f form) (console.Order, error) {

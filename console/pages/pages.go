@@ -13,7 +13,6 @@ import (
 
 	"github.com/alexedwards/scs/v2"
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"qserve/console"
 )
@@ -60,7 +59,7 @@ func New(cfg Config) (http.Handler, error) {
 	router.Use(s.serve)
 	router.Get("/assets/{hash}/{name}", serveAsset)
 	router.Group(func(r chi.Router) {
-		r.Use(sameOrigin, middleware.Compress(1, "text/html", "text/csv"), s.withSession)
+		r.Use(sameOrigin, compressed().Handler, s.withSession)
 		r.NotFound(s.notFound)
 		s.signInRoutes(r)
 		r.Group(func(r chi.Router) {

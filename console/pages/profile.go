@@ -20,6 +20,7 @@ type profile struct {
 	Plan     console.Offer
 	Me       console.Member
 	Sentence string // can be read to the caller
+	Phone    string // as people write it
 	Line     light
 	// Differ says what the router does not hold yet; empty when it holds what it should.
 	Differ string
@@ -41,7 +42,7 @@ func (p profile) Reconnectable() bool {
 }
 
 func (s *server) profile(w http.ResponseWriter, r *http.Request) {
-	p, err := s.lookAt(r.Context(), me(r), chi.URLParam(r, "ref"), tabOf(r.URL.Query()), true)
+	p, err := s.lookAt(r.Context(), me(r), chi.URLParam(r, "ref"), tabOf(r.URL.Query()))
 	if err != nil {
 		s.fail(w, r, err)
 		return
@@ -49,54 +50,44 @@ func (s *server) profile(w http.ResponseWriter, r *http.Request) {
 	s.show(w, r, http.StatusOK, "profile", page{Title: p.Sub.Name, Nav: "customers", Data: p})
 }
 
-// others notes that somebody looks at an account, about to do something or not, and returns who else does. Not knowing it
-// is no reason not to show the account.
-func (s *server) others(ctx context.Context, m console.Member, subscriber int64, doing string) []console.PresenceView {
-	others, err := s.Service.Look(ctx, m.ID, subscriber, doing)
-	if err != nil && ctx.Err() == nil {
+// present notes that somebody looks at an account, about to do something or not. If it cannot be noted, the account is
+// shown all the same.
+func (s *server) present(ctx context.Context, m console.Member, subscriber int64, doing string) {
+	if err := s.Service.Look(ctx, m.ID, subscriber, doing); err != nil && ctx.Err() == nil {
 		s.log.Warn("who looks at an account could not be noted", "error", err)
 	}
-	return others
 }
 
-// lookAt reads a profile; with present, that somebody looks at it is noted, and who else does is part of it.
-func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab, present bool) (profile, error) {
+func (s *server) lookAt(ctx context.Context, m console.Member, ref string, t tab) (profile, error) {
 	p := profile{Me: m}
 	var err error
-	if p.Sub, err = s.Service.Subscriber(ctx, ref); err != nil {
+	if p.Sub, p.Plan, err = s.Service.SubscriberWithPlan(ctx, ref); err != nil {
 		return p, err
 	}
+	now := s.Service.Clock.Now()
+	about := console.AboutQuery{Staff: m.ID, Since: now.Add(-cardsFor)}
+	if t.Name == timelineTab {
+		about.Timeline = &console.TimelineQuery{Show: t.Show, Cursor: t.Cursor, Limit: perPage}
+	}
 	// Somebody waits, and none of these needs another.
-	var last *console.PaymentView
+	var beside console.AboutView
 	reads, all := errgroup.WithContext(ctx)
 	reads.Go(func() (err error) {
-		p.Plan, err = s.Service.Offer(all, p.Sub.Plan)
-		return err
-	})
-	reads.Go(func() (err error) {
-		last, err = s.Service.LastPayment(all, p.Sub.ID)
-		return err
-	})
-	reads.Go(func() (err error) {
-		p.Cards, err = s.cards(all, m, p.Sub)
+		beside, err = s.Service.About(all, p.Sub.ID, about)
 		return err
 	})
 	reads.Go(func() (err error) {
 		p.Tab, err = s.readTab(all, p.Sub, t)
 		return err
 	})
-	if present {
-		reads.Go(func() error {
-			p.Others = s.others(all, m, p.Sub.ID, "")
-			return nil
-		})
-	}
 	if err := reads.Wait(); err != nil {
 		return p, err
 	}
-	now := s.Service.Clock.Now()
+	p.Tab.Events, p.Others = beside.Timeline, beside.Others
+	p.Cards = s.cards(beside.Actions, m, p.Sub, now)
+	p.Phone = nationalPhone(p.Sub.Phone, s.Service.Region)
 	p.Line = s.words.line(p.Sub, now)
-	p.Sentence = s.words.sentence(p.Sub, p.Line, last, now)
+	p.Sentence = s.words.sentence(p.Sub, p.Line, beside.LastPayment, now)
 	if p.Sub.Confirmed != nil && !*p.Sub.Confirmed {
 		p.Differ = differ(p.Sub)
 	}
@@ -135,7 +126,11 @@ func (w words) sentence(sub console.SubscriberView, line light, last *console.Pa
 		if sub.Suspension.Reason != "" {
 			why += " (" + sub.Suspension.Reason + ")"
 		}
-		text = append(text, "Suspended "+why+" since "+w.at(sub.Suspension.Since, now)+".")
+		why += " since " + w.at(sub.Suspension.Since, now)
+		if sub.Suspension.Until != nil {
+			why += ", until " + w.at(*sub.Suspension.Until, now)
+		}
+		text = append(text, "Suspended "+why+".")
 		if sub.Remaining > 0 {
 			text = append(text, "Paid time left: "+span(time.Duration(sub.Remaining)*time.Second)+".")
 		}
@@ -207,12 +202,18 @@ type tab struct {
 	Activity           console.Page[console.ActivityView]
 }
 
+// timelineTab is the list that is shown first, and perPage how many lines every list has.
+const (
+	timelineTab = "timeline"
+	perPage     = 20
+)
+
 func tabOf(values url.Values) tab {
 	t := tab{Name: values.Get("tab"), Show: values.Get("show"), Cursor: values.Get("cursor")}
 	switch t.Name {
 	case "payments", "invoices", "ledger", "activity":
 	default:
-		t.Name = "timeline"
+		t.Name = timelineTab
 	}
 	return t
 }
@@ -236,9 +237,9 @@ func (t tab) Next() string {
 	return t.Events.Next + t.Payments.Next + t.Invoices.Next + t.Ledger.Next + t.Activity.Next
 }
 
+// readTab reads the list of a tab; the timeline is read with what else the page shows.
 func (s *server) readTab(ctx context.Context, sub console.SubscriberView, t tab) (tab, error) {
 	t.Base = "/customers/" + url.PathEscape(sub.Account)
-	const perPage = 20
 	history := console.HistoryQuery{Cursor: t.Cursor, Limit: perPage}
 	var err error
 	switch t.Name {
@@ -250,8 +251,6 @@ func (s *server) readTab(ctx context.Context, sub console.SubscriberView, t tab)
 		t.Ledger, err = s.Service.Ledger(ctx, sub.Account, history)
 	case "activity":
 		t.Activity, err = s.Service.Activity(ctx, sub.Account, history)
-	default:
-		t.Events, err = s.Service.TimelineOf(ctx, sub.ID, console.TimelineQuery{Show: t.Show, Cursor: t.Cursor, Limit: perPage})
 	}
 	return t, err
 }

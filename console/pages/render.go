@@ -83,6 +83,7 @@ func (s *server) part(w http.ResponseWriter, r *http.Request, status int, name, 
 
 func (s *server) write(w http.ResponseWriter, r *http.Request, status int, name, block string, data any) {
 	var text bytes.Buffer
+	text.Grow(pageBytes)
 	if err := s.render(&text, name, block, data); err != nil {
 		s.log.Error("a page cannot be shown", "page", name, "route", route(r), "error", err)
 		http.Error(w, "This page cannot be shown; the log says why.", http.StatusInternalServerError)
@@ -92,6 +93,9 @@ func (s *server) write(w http.ResponseWriter, r *http.Request, status int, name,
 	w.WriteHeader(status)
 	_, _ = text.WriteTo(w) // a browser that does not read its answer loses only that
 }
+
+// pageBytes is about what a page has.
+const pageBytes = 16 << 10
 
 func (s *server) render(to *bytes.Buffer, name, block string, data any) error {
 	t, ok := s.templates[name]

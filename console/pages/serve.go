@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime/debug"
@@ -12,6 +13,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+	"github.com/klauspost/compress/gzip"
 )
 
 // policy lets a page load nothing but our own files, run nothing that is written into it, and send forms nowhere else.
@@ -23,6 +25,16 @@ const maxForm = 256 << 10
 
 // pageTime bounds what one page may take, except for live ones and sheets. It is longer than a check of a router.
 const pageTime = 30 * time.Second
+
+// compressed compresses pages and sheets, by a library that takes half the time of the standard one for it.
+func compressed() *middleware.Compressor {
+	c := middleware.NewCompressor(gzip.BestSpeed, "text/html", "text/csv")
+	c.SetEncoder("gzip", func(w io.Writer, level int) io.Writer {
+		z, _ := gzip.NewWriterLevel(w, level) // the level exists
+		return z
+	})
+	return c
+}
 
 // serve wraps every request: the headers that all answers have, the log line, and panics. The line has neither the query
 // nor the body, nor the path with its account number: personal data does not belong into logs.

@@ -80,7 +80,7 @@ func (s *server) signedIn(next http.Handler) http.Handler {
 		}
 		visit(r).member = member
 		// A page that asks by itself is nobody using it.
-		now, used := s.Service.Clock.Now().Unix(), !isPart(r) || r.Method != http.MethodGet
+		now, used := s.Service.Clock.Now().Unix(), !ofPage(r) || r.Method != http.MethodGet
 		if used && now-s.sessions.GetInt64(r.Context(), keyUsed) >= int64(usedEvery/time.Second) {
 			s.sessions.Put(r.Context(), keyUsed, now)
 		}
@@ -108,7 +108,7 @@ func (s *server) current(ctx context.Context) (console.Member, error) {
 // toSignIn asks for a sign-in, and brings the person back to the page afterwards. A part of a page cannot sign in: the
 // page around it says so, and keeps what was typed.
 func (s *server) toSignIn(w http.ResponseWriter, r *http.Request, why string) {
-	if isPart(r) || r.Header.Get("Accept") == "text/event-stream" || strings.HasPrefix(r.URL.Path, "/ops/queues/api/") {
+	if ofPage(r) {
 		w.Header().Set("Qserve-Signed-Out", "true")
 		w.WriteHeader(http.StatusUnauthorized)
 		return
@@ -140,6 +140,11 @@ func (s *server) flash(r *http.Request, text string) { s.sessions.Put(r.Context(
 // isPart reports whether htmx asks for a part of a page.
 func isPart(r *http.Request) bool {
 	return r.Header.Get("Hx-Request") == "true" && r.Header.Get("Hx-History-Restore-Request") != "true"
+}
+
+// ofPage reports whether it is a page that asks, not the person who has it open.
+func ofPage(r *http.Request) bool {
+	return isPart(r) || r.Header.Get("Accept") == "text/event-stream" || strings.HasPrefix(r.URL.Path, boardAPI)
 }
 
 // ownPath is a path of the console, or / for everything that leads elsewhere.

@@ -158,6 +158,33 @@ func TestSession_EndsWhenItIsNotUsed(t *testing.T) {
 	}
 }
 
+func TestSession_EndsThoughAPageThatIsLeftOpenGoesOnAsking(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	b := o.as(console.RoleOps)
+	for _, asked := range []struct {
+		path   string
+		header http.Header
+	}{
+		{"/ops/queues/api/queues", nil},
+		{"/ops", http.Header{"Hx-Request": {"true"}}},
+	} {
+		o.clock.Advance(7 * time.Hour)
+		if a := b.get("/ops"); a.status != http.StatusOK {
+			t.Fatalf("a session in use: %d", a.status)
+		}
+		o.clock.Advance(7 * time.Hour)
+		if a := b.send(http.MethodGet, asked.path, nil, asked.header); a.status != http.StatusOK {
+			t.Fatalf("%s is answered %d", asked.path, a.status)
+		}
+		o.clock.Advance(2 * time.Hour)
+		if a := b.get("/ops"); a.status != http.StatusSeeOther {
+			t.Errorf("asking for %s keeps the session: %d", asked.path, a.status)
+		}
+		b = o.as(console.RoleOps)
+	}
+}
+
 func TestSignOut_EndsTheSession(t *testing.T) {
 	t.Parallel()
 	o := open(t)
@@ -181,8 +208,8 @@ func TestAnotherSite_CannotSendForms(t *testing.T) {
 			t.Errorf("%s: answered %d", name, a.status)
 		}
 	}
-	if actions, err := o.RecentActions(t.Context(), 1, noon.Add(-time.Hour)); err != nil || len(actions) > 1 {
-		t.Errorf("actions: %+v, %v", actions, err)
+	if about, err := o.About(t.Context(), 1, console.AboutQuery{Since: noon.Add(-time.Hour)}); err != nil || len(about.Actions) > 1 {
+		t.Errorf("actions: %+v, %v", about.Actions, err)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 
@@ -51,6 +52,7 @@ type form struct {
 	// Made is the PPPoE password that was made, to be told once.
 	Made   string
 	Action int64
+	zone   *time.Location // of the days and times of day that are typed
 }
 
 // Value is what a field holds.
@@ -88,7 +90,7 @@ func (s *server) askVerb(v verb) http.HandlerFunc {
 				return
 			}
 		}
-		s.others(r.Context(), me(r), f.Sub.ID, actionName(v.name))
+		s.present(r.Context(), me(r), f.Sub.ID, actionName(v.name))
 		s.showForm(w, r, http.StatusOK, f)
 	}
 }
@@ -105,7 +107,7 @@ func (s *server) form(r *http.Request, v verb) (form, error) {
 	}
 	f := form{
 		Verb: v.name, Question: strings.ReplaceAll(v.question, "%s", sub.Name), Button: v.button, Danger: v.danger, HasPreview: v.preview, Sub: sub,
-		Key: rand.Text(),
+		Key: rand.Text(), zone: s.Service.Zone,
 	}
 	if v.name == "suspend" || v.name == "reconnect" {
 		f.Button += " " + sub.Name
@@ -229,7 +231,8 @@ func (s *server) given(w http.ResponseWriter, r *http.Request, f form, given con
 		}
 		http.Redirect(w, r, to, http.StatusSeeOther)
 	case isPart(r):
-		cards, err := s.cards(r.Context(), me(r), f.Sub)
+		now := s.Service.Clock.Now()
+		beside, err := s.Service.About(r.Context(), f.Sub.ID, console.AboutQuery{Since: now.Add(-cardsFor)})
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -237,7 +240,7 @@ func (s *server) given(w http.ResponseWriter, r *http.Request, f form, given con
 		w.Header().Set("Hx-Trigger", "close-dialog")
 		w.Header().Set("Hx-Retarget", "#cards")
 		w.Header().Set("Hx-Reswap", "morph:innerHTML")
-		s.part(w, r, http.StatusOK, "profile", "new-cards", cards)
+		s.part(w, r, http.StatusOK, "profile", "new-cards", s.cards(beside.Actions, me(r), f.Sub, now))
 	default:
 		http.Redirect(w, r, profile, http.StatusSeeOther)
 	}

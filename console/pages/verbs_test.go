@@ -12,10 +12,10 @@ import (
 // accepted lists the kinds of the actions that wait for a worker.
 func (o *office) accepted() []string {
 	o.t.Helper()
-	actions, err := o.RecentActions(o.t.Context(), 1, noon.Add(-time.Hour))
+	about, err := o.About(o.t.Context(), 1, console.AboutQuery{Since: noon.Add(-time.Hour)})
 	o.must(err)
 	var kinds []string
-	for _, a := range actions {
+	for _, a := range about.Actions {
 		if a.State == "accepted" {
 			kinds = append(kinds, a.Kind)
 		}
@@ -170,6 +170,7 @@ func TestTwoAgents_SeeEachOther(t *testing.T) {
 	if a := b.get("/customers/ACC-0042"); !strings.Contains(a.text(), "The manager has “Suspend” open") {
 		t.Errorf("the page says %s", a.text())
 	}
+	b.leftOpen("/customers/ACC-0042")
 	if a := o.as(console.RoleManager).get("/customers/ACC-0042"); !strings.Contains(a.text(), "The support looks at this account too") {
 		t.Errorf("the other page says %s", a.text())
 	}

@@ -1,17 +1,20 @@
 package pages
 
 import (
-	"fmt"
+	"cmp"
 	"math"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"golang.org/x/text/currency"
 	"golang.org/x/text/language"
 	"golang.org/x/text/message"
 	"golang.org/x/text/number"
 
+	"qserve/account"
 	"qserve/console"
 )
 
@@ -150,14 +153,18 @@ func plural(n int64, one string) string {
 	return strconv.FormatInt(n, 10) + " " + one + "s"
 }
 
-// rate is upload/download as RouterOS writes it, in words: 10 Mbit/s down, 5 up.
+// rate is upload/download as RouterOS writes it, in words: 10 Mbit/s down, 5 Mbit/s up. Bursts are left out, and what is no
+// rate stays as it is.
 func rate(text string) string {
-	up, down, ok := strings.Cut(strings.Fields(text + " ")[0], "/")
-	if text == "" || !ok {
+	first, _, _ := strings.Cut(text, " ")
+	parts := rateParts.FindStringSubmatch(first)
+	if parts == nil {
 		return text
 	}
-	return fmt.Sprintf("%s down, %s up", bits(down), bits(up))
+	return bits(parts[2]) + " down, " + bits(parts[1]) + " up"
 }
+
+var rateParts = regexp.MustCompile(`^([0-9]+[kMG]?)/([0-9]+[kMG]?)$`)
 
 // bits is a RouterOS bit rate (10M, 512k) with its unit.
 func bits(text string) string {
@@ -167,4 +174,74 @@ func bits(text string) string {
 		}
 	}
 	return text + " bit/s"
+}
+
+// endings are why sessions end, as an agent can tell a caller: the values of Acct-Terminate-Cause (RFC 2866 §5.10), and what
+// Qserve itself found.
+var endings = map[string]string{
+	"User-Request":             "the customer’s router hung up",
+	"Lost-Carrier":             "line lost",
+	"Lost-Service":             "the line could not be kept up",
+	"Idle-Timeout":             "nothing was sent for too long",
+	"Session-Timeout":          "the time of the session was over",
+	"Admin-Reset":              "cut by us",
+	"Admin-Reboot":             "router restarted by us",
+	"Port-Error":               "fault on the router’s port",
+	"NAS-Error":                "fault on the router",
+	"NAS-Request":              "ended by the router",
+	"NAS-Reboot":               "router restarted",
+	"Port-Unneeded":            "the router closed a port that it did not need",
+	"Port-Preempted":           "the router gave the port to somebody else",
+	"Port-Suspended":           "the router set the port aside",
+	"Service-Unavailable":      "the router could not give the service",
+	"Callback":                 "the router calls back",
+	"User-Error":               "the customer’s router made an error",
+	"Host-Request":             "ended by the other end of the line",
+	"replaced":                 "the customer’s router dialled anew",
+	"ended by Qserve":          "cut by us",
+	"not listed by the router": "the router has no session any more",
+	"router came up":           "router restarted",
+	"router went down":         "router shut down",
+}
+
+// event is a line of a timeline in words. A note is somebody's own words, and stays as it is.
+func (w words) event(e console.EventView) string {
+	switch e.Kind {
+	case "note":
+		return e.Text
+	case "offline":
+		if cause, ok := strings.CutPrefix(e.Text, "Offline: "); ok {
+			return "Offline: " + cmp.Or(endings[cause], cause)
+		}
+	case "online":
+		parts := strings.Split(e.Text, ", ")
+		parts[len(parts)-1] = rate(parts[len(parts)-1])
+		return strings.Join(parts, ", ")
+	}
+	return w.amounts(e.Text)
+}
+
+// summary is a line of activity or of the audit log in words.
+func (w words) summary(kind, text string) string {
+	if kind == "note" {
+		return text
+	}
+	return w.amounts(text)
+}
+
+// moneyInText is an amount as the books write it into their lines (account.Money): KES 1500.00.
+var moneyInText = regexp.MustCompile(`\b[A-Z]{3} -?[0-9]+(?:\.[0-9]+)?\b`)
+
+// amounts writes the amounts in a text as the page writes all of them. Only what is an amount exactly as the books write it
+// is touched, whoever wrote it: the same amount of an existing currency, with all of its decimals.
+func (w words) amounts(text string) string {
+	return moneyInText.ReplaceAllStringFunc(text, func(found string) string {
+		unit, amount, _ := strings.Cut(found, " ")
+		_, known := currency.ParseISO(unit)
+		parsed, err := account.ParseMoney(amount, unit)
+		if known != nil || err != nil || parsed.String() != found {
+			return found
+		}
+		return w.money(console.Money{Amount: amount, Currency: unit})
+	})
 }

@@ -99,6 +99,8 @@ create table subscribers (
     suspension_reason   text   not null default '',
     -- A suspension that stops the clock: up to here the paid time has been used.
     clock_stopped_at    timestamptz,
+    -- When time itself ends the suspension; it is part of due_at.
+    suspended_until     timestamptz,
     -- The package that takes over at the end of the time that was paid when it was chosen.
     next_plan_id        bigint references plans,
     next_plan_at        timestamptz,
@@ -113,6 +115,8 @@ create table subscribers (
     unique (id, currency),
     constraint a_suspension_has_a_category check ((suspended_at is null) = (suspension_category is null)),
     constraint only_a_suspension_stops_the_clock check (clock_stopped_at is null or suspended_at is not null),
+    constraint a_suspension_ends_after_its_begin
+        check (suspended_until is null or (suspended_at is not null and suspended_until > suspended_at)),
     constraint a_next_plan_has_its_time check ((next_plan_id is null) = (next_plan_at is null))
 );
 create index subscribers_due on subscribers (due_at, id) where due_at is not null;

@@ -6,6 +6,7 @@ import (
 
 	"qserve/account"
 	"qserve/cmd/internal/stage"
+	"qserve/console"
 	"qserve/router"
 )
 
@@ -87,6 +88,55 @@ func TestPaymentOfASuspendedAccount_LiftsASuspensionForNonPaymentOnly(t *testing
 		}
 		p.must(r.Wait(p.ctx, triedSinceNow(r, broken)))
 		p.offline(broken)
+	}
+	p.everythingIsInOrder()
+}
+
+func TestSuspensionUntilAnInstant_LetsTheCustomerBackThen(t *testing.T) {
+	t.Parallel()
+	p := setup(t, stage.Options{Routers: everyKind})
+	far := time.Now().Add(time.Hour).Truncate(time.Microsecond)
+	var running, stopped []stage.Person
+	for _, r := range p.Routers {
+		running = append(running, p.person("RUN"+r.Name(), r, far))
+		stopped = append(stopped, p.person("STOP"+r.Name(), r, far))
+	}
+	p.online(running...)
+	p.online(stopped...)
+	until := time.Now().Add(8 * time.Second).Truncate(time.Second)
+	for i := range running {
+		p.does(running[i], console.SuspendOrder{Category: "customer-request", Until: until})
+		p.does(stopped[i], console.SuspendOrder{Category: "customer-request", StopClock: true, Until: until})
+	}
+	if n := p.number(`select count(*) from actions a join subscribers s on s.id = a.subscriber_id
+		where a.kind = 'suspend' and a.applied_at = s.suspended_at`); n != int64(len(running)+len(stopped)) {
+		t.Errorf("%d of the suspensions began when their actions were applied", n)
+	}
+	away := map[string]time.Time{}
+	for _, who := range stopped {
+		away[who.Account] = p.facts(who).Suspension.Since
+	}
+	p.offline(running...)
+	p.offline(stopped...)
+	if now := time.Now(); !now.Before(until) {
+		t.Skip("this machine is too slow to see the customers away")
+	}
+	p.online(running...)
+	p.online(stopped...)
+	if back := time.Now(); back.Before(until) {
+		t.Errorf("back %s before the suspension ended", until.Sub(back))
+	}
+	for _, who := range running {
+		if got := p.facts(who); got.Suspension != nil || !got.ExpiresAt.Equal(far) {
+			t.Errorf("%s is paid until %s, suspended %+v", who.Account, got.ExpiresAt, got.Suspension)
+		}
+		p.once(who, "reconnect")
+	}
+	for _, who := range stopped {
+		given := p.facts(who).ExpiresAt.Sub(far)
+		if away := until.Sub(away[who.Account]); given < away || given > away+time.Minute {
+			t.Errorf("%s was away for %s, and got %s back", who.Account, away, given)
+		}
 	}
 	p.everythingIsInOrder()
 }

@@ -73,7 +73,7 @@ func (m *model) stepRestart() {
 	m.stopped = true
 	for range rapid.IntRange(0, 3).Draw(m.t, "orders") {
 		rapid.SampledFrom([]func(){
-			m.stepSuspend, m.stepReconnect, m.stepChange, m.stepCancelChange, m.stepExtend, m.stepNote, m.stepPassword,
+			m.stepSuspend, m.stepMistake, m.stepReconnect, m.stepChange, m.stepCancelChange, m.stepExtend, m.stepNote, m.stepPassword,
 		}).Draw(m.t, "order")()
 	}
 	if m.chance("hours pass") {

@@ -34,14 +34,14 @@ func (m *model) compareAccount(c *customer) {
 	m.t.Helper()
 	var plan, next, suspension, username, address, on string
 	var balance, ledger int64
-	instants := make([]*time.Time, 4)
+	instants := make([]*time.Time, 6)
 	m.must(m.Pool.QueryRow(m.ctx, `select p.name, coalesce(n.name, ''), coalesce(s.suspension_category, ''), s.username,
 			coalesce(host(s.fixed_address), ''), r.name, s.balance_minor,
 			(select coalesce(sum(l.amount_minor), 0)::bigint from ledger_entries l where l.subscriber_id = s.id),
-			s.expires_at, s.grace_until, s.next_plan_at, s.clock_stopped_at
+			s.expires_at, s.grace_until, s.next_plan_at, s.clock_stopped_at, s.suspended_at, s.suspended_until
 		from subscribers s join plans p on p.id = s.plan_id left join plans n on n.id = s.next_plan_id join routers r on r.id = s.router_id
 		where s.account = $1`, c.number).Scan(&plan, &next, &suspension, &username, &address, &on, &balance, &ledger,
-		&instants[0], &instants[1], &instants[2], &instants[3]))
+		&instants[0], &instants[1], &instants[2], &instants[3], &instants[4], &instants[5]))
 	var wantNext string
 	if c.next != nil {
 		wantNext = c.next.name
@@ -61,7 +61,10 @@ func (m *model) compareAccount(c *customer) {
 	for i, instant := range []struct {
 		name string
 		want *time.Time
-	}{{"end of the paid time", &c.expires}, {"end of grace", &c.grace}, {"next plan's begin", &c.nextAt}, {"stop of the clock", &c.stopped}} {
+	}{
+		{"end of the paid time", &c.expires}, {"end of grace", &c.grace}, {"next plan's begin", &c.nextAt}, {"stop of the clock", &c.stopped},
+		{"begin of the suspension", &c.since}, {"end of the suspension", &c.until},
+	} {
 		var got time.Time
 		if instants[i] != nil {
 			got = *instants[i]

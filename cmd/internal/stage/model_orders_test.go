@@ -86,7 +86,7 @@ func (m *model) settle() {
 		}
 		var at time.Time
 		m.must(m.Pool.QueryRow(m.ctx, `select applied_at from actions a join subscribers s on s.id = a.subscriber_id
-			where a.kind = 'expire' and s.account = $1 order by a.id desc limit 1`, c.number).Scan(&at))
+			where a.kind in ('expire', 'reconnect') and a.actor = 'clock' and s.account = $1 order by a.id desc limit 1`, c.number).Scan(&at))
 		c.tick(at)
 	}
 }

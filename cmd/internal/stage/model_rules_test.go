@@ -23,6 +23,7 @@ type books struct {
 	nextAt            time.Time
 	expires, grace    time.Time
 	suspended         string // the category, or empty
+	since, until      time.Time
 	stopped           time.Time
 	balance           int64
 	handled           time.Time // up to where time has done its part
@@ -61,10 +62,11 @@ func (b *books) status(now time.Time) string {
 
 // edges are the instants at which time alone does something to the account.
 func (b *books) edges() (edges []time.Time) {
-	if !b.stopped.IsZero() {
-		return nil
+	all := []time.Time{b.until}
+	if b.stopped.IsZero() {
+		all = append(all, b.expires, b.grace, b.nextAt)
 	}
-	for _, at := range []time.Time{b.expires, b.grace, b.nextAt} {
+	for _, at := range all {
 		if !at.IsZero() {
 			edges = append(edges, at)
 		}
@@ -87,13 +89,32 @@ func (b *books) tick(now time.Time) {
 	if !b.due(now) {
 		return
 	}
-	ran := b.expires.After(b.handled) && !b.expires.After(now)
-	if b.next != nil && !b.nextAt.After(now) {
-		b.plan, b.next, b.nextAt = b.next, nil, time.Time{}
+	if b.stopped.IsZero() {
+		ran := b.expires.After(b.handled) && !b.expires.After(now)
+		if b.next != nil && !b.nextAt.After(now) {
+			b.plan, b.next, b.nextAt = b.next, nil, time.Time{}
+		}
+		if ran && b.suspended == "" {
+			b.renewOne(now)
+		}
 	}
-	if ran && b.suspended == "" {
+	if !b.until.IsZero() && !b.until.After(now) {
+		b.comesBack(now)
+	}
+}
+
+// comesBack ends a suspension, and renews what ran out during it.
+func (b *books) comesBack(now time.Time) {
+	b.resume(now)
+	b.free()
+	if !b.expires.After(now) {
 		b.renewOne(now)
 	}
+}
+
+// free forgets a suspension.
+func (b *books) free() {
+	b.suspended, b.since, b.until, b.stopped = "", time.Time{}, time.Time{}, time.Time{}
 }
 
 // sold is the plan that the next period is bought of.
@@ -140,7 +161,7 @@ func (b *books) buy(periods int64, from time.Time) {
 	b.bought = append(b.bought, p)
 	b.forgetGrace()
 	if b.suspended == "non-payment" {
-		b.suspended, b.stopped = "", time.Time{}
+		b.free()
 	}
 }
 
@@ -207,17 +228,29 @@ func takesBack(amount int64, bought []purchase) rule {
 	}
 }
 
-func suspends(category string, stopClock bool) rule {
+// suspends cuts the account, until an instant where one is given.
+func suspends(category string, stopClock bool, until time.Time) rule {
 	return func(b *books, now time.Time) bool {
-		if b.suspended != "" || stopClock && !b.expires.After(now) {
+		if b.suspended != "" || stopClock && !b.expires.After(now) || !until.IsZero() && !until.After(now) {
 			return false
 		}
-		b.suspended = category
+		b.suspended, b.since, b.until = category, now, until
 		if stopClock {
 			b.stopped = now
 		}
 		return true
 	}
+}
+
+// takesSuspensionBack is a suspension that never was: what became due since it began is due now.
+func takesSuspensionBack(b *books, now time.Time) bool {
+	if b.suspended == "" {
+		return false
+	}
+	b.handled = b.since
+	b.free()
+	b.tick(now)
+	return true
 }
 
 func reconnects(hours int) rule {
@@ -226,11 +259,7 @@ func reconnects(hours int) rule {
 		case "active", "grace":
 			return false
 		case "suspended":
-			b.resume(now)
-			b.suspended, b.stopped = "", time.Time{}
-			if !b.expires.After(now) {
-				b.renewOne(now)
-			}
+			b.comesBack(now)
 		case "expired":
 			if hours == 0 {
 				return false

@@ -14,7 +14,7 @@ import (
 func (m *model) step() {
 	steps := []func(){
 		m.stepPay, m.stepPay, m.stepPay, m.stepPayAgain, m.stepPayToNobody, m.stepEnter, m.stepAllocate, m.stepAllocate, m.stepTakeBack, m.stepTakeBack,
-		m.stepSuspend, m.stepSuspend, m.stepReconnect, m.stepReconnect, m.stepChange, m.stepChange, m.stepChange, m.stepCancelChange, m.stepExtend,
+		m.stepSuspend, m.stepSuspend, m.stepMistake, m.stepReconnect, m.stepReconnect, m.stepChange, m.stepChange, m.stepChange, m.stepCancelChange, m.stepExtend,
 		m.stepPassword, m.stepUsername, m.stepUsername, m.stepAddress, m.stepMove, m.stepNote, m.stepDelete, m.stepAdd,
 		m.stepFault, m.stepFault, m.stepFault, m.stepReboot, m.stepFlush, m.stepRedisOutage, m.stepRestart, m.stepBurst,
 		m.stepLater, m.stepLater, m.stepLater, m.stepNextEdge, m.stepNextEdge,
@@ -42,11 +42,31 @@ func (m *model) chance(what string) bool { return rapid.Bool().Draw(m.t, what) }
 
 func (m *model) offer() *offer { return rapid.SampledFrom(m.offers).Draw(m.t, "plan") }
 
-func (m *model) stepSuspend() {
+func (m *model) stepSuspend() { m.on(m.suspend) }
+
+func (m *model) suspend(c *customer) {
+	category := rapid.SampledFrom([]string{"non-payment", "equipment", "customer-request", "other"}).Draw(m.t, "category")
+	o := console.SuspendOrder{Category: category, Reason: "a test", StopClock: m.chance("stop the clock")}
+	if hours := rapid.SampledFrom([]int{0, 0, 3, 15, 50}).Draw(m.t, "for hours"); hours > 0 {
+		o.Until = m.clock.Now().Add(time.Duration(hours) * time.Hour).Truncate(time.Second)
+	}
+	m.order(c, o, suspends(o.Category, o.StopClock, o.Until), nil)
+}
+
+// stepMistake suspends somebody and takes it back at once.
+func (m *model) stepMistake() {
 	m.on(func(c *customer) {
-		category := rapid.SampledFrom([]string{"non-payment", "equipment", "customer-request", "other"}).Draw(m.t, "category")
-		o := console.SuspendOrder{Category: category, Reason: "a test", StopClock: m.chance("stop the clock")}
-		m.order(c, o, suspends(o.Category, o.StopClock), nil)
+		last := func() int64 {
+			n, err := m.Number(m.ctx, `select coalesce(max(a.id), 0) from actions a join subscribers s on s.id = a.subscriber_id
+				where a.kind = 'suspend' and s.account = $1`, c.number)
+			m.must(err)
+			return n
+		}
+		before := last()
+		m.suspend(c)
+		if id := last(); id != before {
+			m.order(c, console.UndoOrder{Action: id}, takesSuspensionBack, nil)
+		}
 	})
 }
 
