@@ -181,6 +181,9 @@ func TestMoveToAnotherRouter_AsksBothRouters(t *testing.T) {
 		t.Errorf("routers to drive (-want +got):\n%s", diff)
 	}
 	b.wantLines("after the move", "Kilimani/jane absent", "Westlands/jane enabled of ACC-0042")
+	if n := b.id("select count(*) from activity where kind = 'edit' and before ->> 'router' = 'Kilimani' and after ->> 'router' = (select name from routers where id <> $1)", b.router); n != 1 {
+		t.Error("the activity does not name the routers")
+	}
 }
 
 func TestPassword_IsReplacedOnlyByAnEditThatBringsOne(t *testing.T) {

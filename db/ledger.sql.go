@@ -12,7 +12,10 @@ import (
 
 const insertActivity = `-- name: InsertActivity :exec
 insert into activity (subscriber_id, action_id, kind, actor, summary, before, after, at)
-select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary, n.before::jsonb, n.after::jsonb, $1::timestamptz
+select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary,
+    coalesce(n.before::jsonb || (select jsonb_build_object('router', r.name) from routers r where r.id = (n.before::jsonb ->> 'router')::bigint), n.before::jsonb),
+    coalesce(n.after::jsonb || (select jsonb_build_object('router', r.name) from routers r where r.id = (n.after::jsonb ->> 'router')::bigint), n.after::jsonb),
+    $1::timestamptz
 from (select generate_subscripts($2::text[], 1) as i, unnest($2::text[]) as kind,
     unnest($3::bigint[]) as subscriber_id, unnest($4::bigint[]) as action_id,
     unnest($5::text[]) as actor, unnest($6::text[]) as summary, unnest($7::text[]) as before,
@@ -31,6 +34,7 @@ type InsertActivityParams struct {
 	Afters        []string
 }
 
+// A fact names its router as it is called at that time; the rules know only ids.
 func (q *Queries) InsertActivity(ctx context.Context, arg InsertActivityParams) error {
 	_, err := q.db.Exec(ctx, insertActivity,
 		arg.Now,

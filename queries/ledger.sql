@@ -44,8 +44,12 @@ where c.payment_id = @payment_id::bigint and c.allocation = @allocation and c.ki
 order by l.id;
 
 -- name: InsertActivity :exec
+-- A fact names its router as it is called at that time; the rules know only ids.
 insert into activity (subscriber_id, action_id, kind, actor, summary, before, after, at)
-select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary, n.before::jsonb, n.after::jsonb, @now::timestamptz
+select n.subscriber_id, n.action_id, n.kind, n.actor, n.summary,
+    coalesce(n.before::jsonb || (select jsonb_build_object('router', r.name) from routers r where r.id = (n.before::jsonb ->> 'router')::bigint), n.before::jsonb),
+    coalesce(n.after::jsonb || (select jsonb_build_object('router', r.name) from routers r where r.id = (n.after::jsonb ->> 'router')::bigint), n.after::jsonb),
+    @now::timestamptz
 from (select generate_subscripts(@kinds::text[], 1) as i, unnest(@kinds::text[]) as kind,
     unnest(@subscriber_ids::bigint[]) as subscriber_id, unnest(@action_ids::bigint[]) as action_id,
     unnest(@actors::text[]) as actor, unnest(@summaries::text[]) as summary, unnest(@befores::text[]) as before,
