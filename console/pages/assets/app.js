@@ -76,7 +76,9 @@ document.addEventListener("keydown", (event) => {
     document.getElementById("q").focus();
     return;
   }
-  const typing = event.target.closest("input, textarea, select, [contenteditable]");
+  const field = event.target.closest("input, textarea, select, [contenteditable]");
+  // A dialog that has just closed leaves the focus in its field until the page is drawn again.
+  const typing = field && field.checkVisibility();
   if (typing || event.ctrlKey || event.metaKey || event.altKey || (dialog() && dialog().open)) return;
   const wanted = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
   if (!wanted) return;
