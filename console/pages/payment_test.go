@@ -200,3 +200,17 @@ func TestPayment_IsSplitForSeveralAccounts(t *testing.T) {
 	b.get(at(id+1)).says(t, http.StatusOK, "Part of the payment that was split", "What it bought")
 	b.get("/payments?status=split").says(t, http.StatusOK, "FT-1", "Split", "KES 3,000")
 }
+
+func TestPayment_SaysWhoEnteredItOnlyIfSomebodyDid(t *testing.T) {
+	t.Parallel()
+	o := open(t)
+	o.exec(`insert into payments (provider, merchant, transaction_id, amount_minor, currency, occurred_at, received_at, unallocated)
+		values ('mpesa', '600000', 'QSV1TEST02', 150000, 'KES', $1, $1, 'no account')`, noon)
+	told := o.as(console.RoleOwner).get("/payments/1")
+	told.says(t, http.StatusOK, "QSV1TEST02", "M-Pesa")
+	if strings.Contains(told.text(), "Entered by") {
+		t.Errorf("a payment that a provider told of: %s", told.text())
+	}
+	entered := o.as(console.RoleOwner).get(at(o.stray("1500", "FT-1", "")))
+	entered.says(t, http.StatusOK, "Entered by boss")
+}

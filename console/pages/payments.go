@@ -46,7 +46,7 @@ type paymentRow struct{ console.PaymentView }
 func (p paymentRow) Way() string { return way(p.Method) }
 
 // EnteredName is who entered it by hand; empty: a provider told of it.
-func (p paymentRow) EnteredName() string { return who(p.EnteredBy, console.Member{}) }
+func (p paymentRow) EnteredName() string { return strings.TrimPrefix(p.EnteredBy, "staff ") }
 
 func way(method string) string {
 	switch method {
