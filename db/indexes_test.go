@@ -222,8 +222,11 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 		"SessionStopped": {func(ctx context.Context, q *db.Queries) error {
 			return q.SessionStopped(ctx, db.SessionStoppedParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, At: now})
 		}, []string{"provisions_router_id_username_key"}},
+		"DoubtSessions": {func(ctx context.Context, q *db.Queries) error {
+			return q.DoubtSessions(ctx, db.DoubtSessionsParams{RouterID: 78, Username: "user77", AddressList: "qserve-expired"})
+		}, []string{"sessions_open"}},
 		"SessionsHaveRate": {func(ctx context.Context, q *db.Queries) error {
-			return q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: 78, Usernames: []string{"user77"}, Rates: []string{"x"}, AddressLists: []string{""}})
+			return q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: 78, Usernames: []string{"user77"}, Gens: one, Rates: []string{"x"}, AddressLists: []string{""}})
 		}, nil},
 		"SessionsGone": {func(ctx context.Context, q *db.Queries) error {
 			return q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: 78, Usernames: []string{"user77"}, At: now})

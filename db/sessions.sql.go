@@ -78,6 +78,25 @@ func (q *Queries) CloseUnlisted(ctx context.Context, arg CloseUnlistedParams) er
 	return err
 }
 
+const doubtSessions = `-- name: DoubtSessions :exec
+update sessions set rate = '', address_list = case when address_list = '' then $1::text else address_list end
+where router_id = $2 and username = $3 and ended_at is null
+  and (rate <> '' or address_list = '' and $1::text <> '')
+`
+
+type DoubtSessionsParams struct {
+	AddressList string
+	RouterID    int64
+	Username    string
+}
+
+// A change of these sessions is about to be asked of a router that cannot be looked at. Until it confirms one, their rate is
+// unknown; those that are in no address list may come to be in this one.
+func (q *Queries) DoubtSessions(ctx context.Context, arg DoubtSessionsParams) error {
+	_, err := q.db.Exec(ctx, doubtSessions, arg.AddressList, arg.RouterID, arg.Username)
+	return err
+}
+
 const gardenInUse = `-- name: GardenInUse :one
 select exists (select 1 from plans where on_expiry = 'garden')
 `
@@ -338,8 +357,9 @@ func (q *Queries) SessionsGone(ctx context.Context, arg SessionsGoneParams) erro
 
 const sessionsHaveRate = `-- name: SessionsHaveRate :exec
 update sessions s set rate = w.rate, address_list = w.address_list
-from (select unnest($2::text[]) as username, unnest($3::text[]) as rate,
-    unnest($4::text[]) as address_list) w
+from (select unnest($2::text[]) as username, unnest($3::bigint[]) as gen, unnest($4::text[]) as rate,
+    unnest($5::text[]) as address_list) w
+join provisions p on p.router_id = $1 and p.username = w.username and p.want_gen = w.gen
 where s.router_id = $1 and s.username = w.username and s.ended_at is null
   and (s.rate, s.address_list) is distinct from (w.rate, w.address_list)
 `
@@ -347,15 +367,18 @@ where s.router_id = $1 and s.username = w.username and s.ended_at is null
 type SessionsHaveRateParams struct {
 	RouterID     int64
 	Usernames    []string
+	Gens         []int64
 	Rates        []string
 	AddressLists []string
 }
 
-// The router has confirmed the rate and the address list of the sessions of these users.
+// The router has confirmed the rate and the address list of the sessions of these users. A generation that is not wanted any
+// more says nothing: whoever drives the router by now may have changed the sessions since.
 func (q *Queries) SessionsHaveRate(ctx context.Context, arg SessionsHaveRateParams) error {
 	_, err := q.db.Exec(ctx, sessionsHaveRate,
 		arg.RouterID,
 		arg.Usernames,
+		arg.Gens,
 		arg.Rates,
 		arg.AddressLists,
 	)

@@ -43,8 +43,8 @@ func (o outcome) sessions(router int64) (have db.SessionsHaveRateParams, gone []
 		case o.batch[i].State != string(account.LineEnabled):
 			gone = append(gone, o.batch[i].Username)
 		default:
-			have.Usernames, have.Rates = append(have.Usernames, o.batch[i].Username), append(have.Rates, o.batch[i].Rate)
-			have.AddressLists = append(have.AddressLists, o.batch[i].AddressList)
+			have.Usernames, have.Gens = append(have.Usernames, o.batch[i].Username), append(have.Gens, o.batch[i].WantGen)
+			have.Rates, have.AddressLists = append(have.Rates, o.batch[i].Rate), append(have.AddressLists, o.batch[i].AddressList)
 		}
 	}
 	return have, gone

@@ -38,11 +38,20 @@ where router_id = @router_id and ended_at is null and started_at <= @at::timesta
 -- name: OpenSessions :many
 select * from sessions where router_id = @router_id and username = @username and ended_at is null order by started_at;
 
+-- name: DoubtSessions :exec
+-- A change of these sessions is about to be asked of a router that cannot be looked at. Until it confirms one, their rate is
+-- unknown; those that are in no address list may come to be in this one.
+update sessions set rate = '', address_list = case when address_list = '' then @address_list::text else address_list end
+where router_id = @router_id and username = @username and ended_at is null
+  and (rate <> '' or address_list = '' and @address_list::text <> '');
+
 -- name: SessionsHaveRate :exec
--- The router has confirmed the rate and the address list of the sessions of these users.
+-- The router has confirmed the rate and the address list of the sessions of these users. A generation that is not wanted any
+-- more says nothing: whoever drives the router by now may have changed the sessions since.
 update sessions s set rate = w.rate, address_list = w.address_list
-from (select unnest(@usernames::text[]) as username, unnest(@rates::text[]) as rate,
+from (select unnest(@usernames::text[]) as username, unnest(@gens::bigint[]) as gen, unnest(@rates::text[]) as rate,
     unnest(@address_lists::text[]) as address_list) w
+join provisions p on p.router_id = @router_id and p.username = w.username and p.want_gen = w.gen
 where s.router_id = @router_id and s.username = w.username and s.ended_at is null
   and (s.rate, s.address_list) is distinct from (w.rate, w.address_list);
 

@@ -107,7 +107,7 @@ type Driver interface {
 	// where the address is fixed. Elsewhere it ends, and the customer's box dials again.
 	//
 	// Of a rate or an address list that was changed on a router without an API there is nothing to look at: its authentic
-	// CoA-ACK has to do, and the session list keeps the old ones until whoever keeps it is told.
+	// CoA-ACK has to do, and the session list calls them unknown until whoever keeps it is told.
 	Converge(ctx context.Context, w Want) error
 	// Sessions lists the running sessions of a user name, as the router (or, without an API, accounting) shows them.
 	Sessions(ctx context.Context, username string) ([]Session, error)
@@ -131,9 +131,13 @@ type Report struct {
 // SessionList is the session list that RADIUS accounting keeps; mode radius asks it where a router has no API. Rate and
 // AddressList are what the session was given, at its dial or by the last change that was confirmed. An unknown rate is
 // empty, and is then set again by each Converge of an enabled line; so is the address list of such a session, on a
-// router with a garden.
+// router with a garden, or where the list names one.
 type SessionList interface {
 	OpenSessions(ctx context.Context, routerID int64, username string) ([]Session, error)
+	// Doubt is called before a change is sent, and returns once it is kept: from then on the rates of the user's open
+	// sessions are unknown, and one that was in no address list may be in this one. A router that carries a change out
+	// may fail to make that known, and what is wanted may go back to what was before.
+	Doubt(ctx context.Context, routerID int64, username, addressList string) error
 }
 
 // Scope says what an error is about, and so whether the next user of the same router is worth trying.

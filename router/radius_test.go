@@ -362,10 +362,16 @@ func (nobodyListed) OpenSessions(context.Context, int64, string) ([]router.Sessi
 	return nil, nil
 }
 
+func (nobodyListed) Doubt(context.Context, int64, string, string) error { return nil }
+
 type brokenList struct{}
 
 func (brokenList) OpenSessions(context.Context, int64, string) ([]router.Session, error) {
 	return nil, errors.New("the database is away")
+}
+
+func (brokenList) Doubt(context.Context, int64, string, string) error {
+	return errors.New("the database is away")
 }
 
 func TestWithoutAnAPI_AListThatCannotBeReadConfirmsNothing(t *testing.T) {

@@ -46,12 +46,12 @@ func (r *remote) refit(ctx context.Context, w Want, sessions []Session) error {
 	for _, s := range sessions {
 		changed, err := s.addressFits(w.Line), error(nil)
 		if changed && !s.rateFits(w.Line) {
-			changed, err = r.change(w.Username, s, func(session coa.Session) (coa.Answer, error) {
+			changed, err = r.change(ctx, w, s, func(session coa.Session) (coa.Answer, error) {
 				return r.incoming.changeRate(ctx, session, w.Line.Rate)
 			})
 		}
 		if changed && err == nil && !r.listFits(w, s) {
-			changed, err = r.change(w.Username, s, func(session coa.Session) (coa.Answer, error) {
+			changed, err = r.change(ctx, w, s, func(session coa.Session) (coa.Answer, error) {
 				return r.incoming.changeAddressList(ctx, session, cmp.Or(w.Line.AddressList, ActiveList))
 			})
 		}
@@ -65,23 +65,29 @@ func (r *remote) refit(ctx context.Context, w Want, sessions []Session) error {
 	return nil
 }
 
-// listFits compares the address list that the session was given. Of a session whose rate is not known nothing is, so
-// where there is a garden its list is set again as well.
+// listFits compares the address list that the session was given. Of a session whose rate is not known nothing is, so its
+// list is set again as well, unless there is no garden that it could be in.
 func (r *remote) listFits(w Want, s Session) bool {
-	if s.Rate == "" && r.target.Garden {
-		return false
+	if s.Rate == "" {
+		return !r.target.Garden && s.AddressList == "" && w.Line.AddressList == ""
 	}
 	return s.AddressList == w.Line.AddressList
 }
 
 // change returns false when the router would not change the session. One that has ended is as good as changed: the next
 // dial is given what the line has now.
+//
+// What the session list says is put in doubt first. If no answer comes, or nobody is left to record it, the router may
+// have made the change all the same; and a next generation that wants what was before must not find that it fits.
 func (r *remote) change(
-	username string, s Session, send func(coa.Session) (coa.Answer, error),
+	ctx context.Context, w Want, s Session, send func(coa.Session) (coa.Answer, error),
 ) (bool, error) {
-	answer, err := send(s.identity(username))
+	if err := r.list.Doubt(ctx, r.target.ID, w.Username, w.Line.AddressList); err != nil {
+		return false, fmt.Errorf("note that the session is being changed: %w", err)
+	}
+	answer, err := send(s.identity(w.Username))
 	if err == nil && answer.Cause == coa.SessionNotFound {
-		answer, err = send(coa.Session{Username: username})
+		answer, err = send(coa.Session{Username: w.Username})
 	}
 	return answer.ACK || answer.Cause == coa.SessionNotFound, err
 }

@@ -1,6 +1,7 @@
 package router_test
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/pem"
@@ -332,6 +333,19 @@ func (a *aaa) recorded(user string, rate account.Rate, list string) {
 			a.sessions[id] = s
 		}
 	}
+}
+
+// Doubt implements router.SessionList.
+func (a *aaa) Doubt(_ context.Context, _ int64, username, addressList string) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for id, s := range a.sessions {
+		if a.names[id] == username {
+			s.Rate, s.AddressList = "", cmp.Or(s.AddressList, addressList)
+			a.sessions[id] = s
+		}
+	}
+	return nil
 }
 
 func (a *aaa) deny(user string) {

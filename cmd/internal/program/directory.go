@@ -202,3 +202,12 @@ func (s sessionList) OpenSessions(ctx context.Context, routerID int64, username 
 	}
 	return sessions, nil
 }
+
+// Doubt implements router.SessionList.
+func (s sessionList) Doubt(ctx context.Context, routerID int64, username, addressList string) error {
+	doubt := db.DoubtSessionsParams{RouterID: routerID, Username: username, AddressList: addressList}
+	if err := db.New(s.pool).DoubtSessions(ctx, doubt); err != nil {
+		return fmt.Errorf("write the session list: %w", err)
+	}
+	return nil
+}
