@@ -17,6 +17,8 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+
+	"qserve/cmd/internal/program"
 )
 
 type flags struct {
@@ -49,6 +51,7 @@ var measurements = []measurement{
 func main() {
 	var f flags
 	kong.Parse(&f, kong.Name("bench"), kong.Description("Measures Qserve against the raw limits of this machine."))
+	program.CollectSeldom() // as the program does
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	err := run(ctx, f)
 	stop()

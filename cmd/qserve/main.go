@@ -102,6 +102,7 @@ func (c *serveCommand) Run(ctx context.Context, sh *shell) error {
 		return err
 	}
 	version, _ := build()
+	program.CollectSeldom()
 	p, err := program.Open(ctx, program.Options{Settings: cfg, Roles: roles, Log: sh.log(cfg), Version: version})
 	if err != nil {
 		return err

@@ -25,7 +25,7 @@ func (s *server) functions() template.FuncMap {
 		"count":   func(n any) string { return s.words.count(toInt(n)) },
 		"plural":  func(n any, one string) string { return plural(toInt(n), one) },
 		"rate":    rate,
-		"event":   s.words.event,
+		"line":    s.eventLine,
 		"summary": s.words.summary,
 		"amounts": s.words.amounts,
 		"facts": func(kind string, before, after map[string]string) []fact {
