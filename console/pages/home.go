@@ -110,6 +110,9 @@ func (s *server) charts(view console.HomeView, now time.Time) []chart {
 	for _, p := range view.OnlineOverTime {
 		online = append(online, instant{mark{s.words.at(p.At, now), float64(p.Online), s.words.count(p.Online)}, p.At})
 	}
+	if n := view.Online; n != nil && len(online) > 0 { // the last count is minutes old
+		online = append(online, instant{mark{"now", float64(*n), s.words.count(*n)}, now})
+	}
 	charts := []chart{
 		barChart(chart{
 			ID: "chart-payments", Title: "Payments per day", Unit: "payments", From: first(payments), To: "today",
