@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,7 +15,7 @@ func TestASessionBeingChanged_IsUnknownUntilTheNewestGenerationIsConfirmed(t *te
 	t.Parallel()
 	b := openBooks(t)
 	b.exec(`insert into provisions (router_id, username, subscriber_id, state, rate, want_gen, wanted_at)
-		values ($1, 'jane', $2, 'enabled', '5M/10M', 2, now())`, b.router, b.jane)
+		values ($1, 'jane', $2, 'enabled', '5M/10M', 2, $3)`, b.router, b.jane, noon.Add(-time.Hour))
 	b.session("1", "jane", true)
 	b.session("2", "jane", false)
 	b.exec(`update sessions set rate = '5M/10M'`)
@@ -56,4 +57,26 @@ func TestASessionBeingChanged_IsUnknownUntilTheNewestGenerationIsConfirmed(t *te
 	sessions(old, has{"", "qserve-expired"})
 	confirmed(2, "5M/10M", "")
 	sessions(old, old)
+}
+
+// That nothing runs is as old as the generation that was confirmed, too.
+func TestASessionThatBeganAfterAnOlderGeneration_IsNotEndedByItsLateConfirmation(t *testing.T) {
+	t.Parallel()
+	b := openBooks(t)
+	b.exec(`insert into provisions (router_id, username, subscriber_id, state, rate, want_gen, wanted_at)
+		values ($1, 'jane', $2, 'enabled', '5M/10M', 3, $3)`, b.router, b.jane, noon.Add(-time.Hour))
+	b.session("1", "jane", false)
+	gone := func(gen, want int64) {
+		t.Helper()
+		if err := b.q.SessionsGone(t.Context(), db.SessionsGoneParams{
+			RouterID: b.router, Usernames: []string{"jane"}, Gens: []int64{gen}, At: noon,
+		}); err != nil {
+			t.Fatal(err)
+		}
+		if open := b.id(`select count(*) from sessions where ended_at is null`); open != want {
+			t.Errorf("after generation %d is confirmed %d sessions are open, want %d", gen, open, want)
+		}
+	}
+	gone(2, 1)
+	gone(3, 0)
 }

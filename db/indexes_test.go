@@ -217,7 +217,8 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			return err
 		}, []string{"spent_money_keys_pkey"}},
 		"SessionSeen": {func(ctx context.Context, q *db.Queries) error {
-			return q.SessionSeen(ctx, db.SessionSeenParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, SeenAt: now})
+			_, err := q.SessionSeen(ctx, db.SessionSeenParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, SeenAt: now})
+			return err
 		}, []string{"provisions_router_id_username_key"}},
 		"SessionStopped": {func(ctx context.Context, q *db.Queries) error {
 			return q.SessionStopped(ctx, db.SessionStoppedParams{RouterID: 78, Username: "user77", AcctSessionID: "x", StartedAt: now, At: now})
@@ -229,7 +230,7 @@ func TestWhatHappensEverySecond_ReadsNoBigTableWhole(t *testing.T) {
 			return q.SessionsHaveRate(ctx, db.SessionsHaveRateParams{RouterID: 78, Usernames: []string{"user77"}, Gens: one, Rates: []string{"x"}, AddressLists: []string{""}})
 		}, nil},
 		"SessionsGone": {func(ctx context.Context, q *db.Queries) error {
-			return q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: 78, Usernames: []string{"user77"}, At: now})
+			return q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: 78, Usernames: []string{"user77"}, Gens: one, At: now})
 		}, []string{"sessions_open"}},
 		"UsernameTaken": {func(ctx context.Context, q *db.Queries) error {
 			_, err := q.UsernameTaken(ctx, db.UsernameTakenParams{RouterID: 78, Username: "user77"})

@@ -250,10 +250,19 @@ func (q *Queries) RoutersToList(ctx context.Context, arg RoutersToListParams) ([
 	return items, nil
 }
 
-const sessionSeen = `-- name: SessionSeen :exec
+const sessionSeen = `-- name: SessionSeen :one
+with unsure as (
+    update provisions p set want_gen = p.want_gen + 1, next_try_at = null
+    where p.router_id = $1::bigint and p.username = $3::text and p.want_gen > 1
+      and p.wanted_at + interval '1 minute' > $8::timestamptz
+      and not exists (select 1 from sessions o where o.router_id = p.router_id and o.username = p.username
+        and (o.acct_session_id = $2::text or greatest(o.started_at, o.ended_at) > p.wanted_at))
+    returning p.id
+)
 insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at,
     seen_at, input_octets, output_octets)
-select $1::bigint, $2::text, $3::text, $4, $5::text, $6::text,
+select $1::bigint, $2::text, $3::text, $4, $5::text,
+    case when exists (select 1 from unsure) then '' else $6::text end,
     $7::text, $8::timestamptz, $9::timestamptz, $10::bigint, $11::bigint
 where exists (select 1 from provisions p where p.router_id = $1 and p.username = $3)
 on conflict (router_id, acct_session_id) do update set
@@ -262,6 +271,8 @@ on conflict (router_id, acct_session_id) do update set
     seen_at = greatest(s.seen_at, excluded.seen_at),
     input_octets = greatest(s.input_octets, excluded.input_octets),
     output_octets = greatest(s.output_octets, excluded.output_octets)
+returning exists (select 1 from unsure) as unsure,
+    coalesce((select max(a.action_id) from action_provisions a join unsure u on u.id = a.provision_id), 0)::bigint as action_id
 `
 
 type SessionSeenParams struct {
@@ -278,10 +289,22 @@ type SessionSeenParams struct {
 	OutputOctets   int64
 }
 
+type SessionSeenRow struct {
+	Unsure   bool
+	ActionID int64
+}
+
 // Accounting start or interim; repeated and reordered records change nothing that a later one has said.
-// Of a name that is nobody's, and that no router should hold, nothing is kept.
-func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error {
-	_, err := q.db.Exec(ctx, sessionSeen,
+// Of a name that is nobody's, and that no router should hold, nothing is kept; no row.
+// A session is given what the line was at its Access-Accept, a moment before it begins and accounting tells of it. Of one that
+// is new, and whose line changed later than shortly before it began, that is unknown, and whoever drove the change may not have
+// met it: the line is looked at again, also if a look is under way. Both instants are of clocks of Qserve (a begin is counted
+// back from when it was told); the minute is for the dial and for what the clocks differ.
+// It ends by itself: wanted_at stays, and who dials again after a session that lived later than that was let in later still.
+// Otherwise a router that refuses the change, so that the session has to end, would be made to end the next one as well.
+// Nor is anything in doubt of a line that has not changed since it came to be.
+func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) (SessionSeenRow, error) {
+	row := q.db.QueryRow(ctx, sessionSeen,
 		arg.RouterID,
 		arg.AcctSessionID,
 		arg.Username,
@@ -294,7 +317,9 @@ func (q *Queries) SessionSeen(ctx context.Context, arg SessionSeenParams) error 
 		arg.InputOctets,
 		arg.OutputOctets,
 	)
-	return err
+	var i SessionSeenRow
+	err := row.Scan(&i.Unsure, &i.ActionID)
+	return i, err
 }
 
 const sessionStopped = `-- name: SessionStopped :exec
@@ -339,19 +364,28 @@ func (q *Queries) SessionStopped(ctx context.Context, arg SessionStoppedParams) 
 }
 
 const sessionsGone = `-- name: SessionsGone :exec
-update sessions set ended_at = $1::timestamptz, end_cause = 'ended by Qserve'
-where router_id = $2 and username = any($3::text[]) and ended_at is null
+update sessions s set ended_at = $1::timestamptz, end_cause = 'ended by Qserve'
+from (select unnest($3::text[]) as username, unnest($4::bigint[]) as gen) w
+where s.router_id = $2 and s.username = w.username and s.ended_at is null
+  and not exists (select 1 from provisions p where p.router_id = $2 and p.username = w.username and p.want_gen > w.gen)
 `
 
 type SessionsGoneParams struct {
 	At        time.Time
 	RouterID  int64
 	Usernames []string
+	Gens      []int64
 }
 
-// The router has confirmed that it runs no session of these users.
+// The router has confirmed that it runs no session of these users. A generation that is not wanted any more says nothing of
+// those that have begun since.
 func (q *Queries) SessionsGone(ctx context.Context, arg SessionsGoneParams) error {
-	_, err := q.db.Exec(ctx, sessionsGone, arg.At, arg.RouterID, arg.Usernames)
+	_, err := q.db.Exec(ctx, sessionsGone,
+		arg.At,
+		arg.RouterID,
+		arg.Usernames,
+		arg.Gens,
+	)
 	return err
 }
 

@@ -21,29 +21,32 @@ func TestUndo_PutsTheAccountBackAsItWas(t *testing.T) {
 	b := openBooks(t)
 	// Clocks tell more than a row holds.
 	now := noon.Add(123456789 * time.Nanosecond)
-	for name, prepare := range map[string]func(){
-		"nothing paid": func() {},
-		"paid":         func() { b.pay("P1", 150_000, now) },
-		"the clock stopped": func() {
+	for _, c := range []struct { // one after the other, on the same account
+		name    string
+		prepare func()
+	}{
+		{"nothing paid", func() {}},
+		{"paid", func() { b.pay("P1", 150_000, now) }},
+		{"the clock stopped", func() {
 			if _, err := b.giveAt(b.jane, "suspend", db.SuspendArguments{Category: "other", StopClock: true}, now); err != nil {
 				t.Fatal(err)
 			}
-		},
+		}},
 	} {
-		prepare()
+		c.prepare()
 		before := b.facts(b.jane)
 		extended, err := b.giveAt(b.jane, "extend", db.ExtendArguments{Days: 3}, now.Add(time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if b.facts(b.jane).ExpiresAt.Equal(before.ExpiresAt) {
-			t.Fatalf("%s: the extension moved nothing", name)
+			t.Fatalf("%s: the extension moved nothing", c.name)
 		}
 		if _, err := b.giveAt(b.jane, "undo", db.UndoArguments{ActionID: extended.ActionID}, now.Add(2*time.Second)); err != nil {
-			t.Errorf("%s: %v", name, err)
+			t.Errorf("%s: %v", c.name, err)
 		}
 		if diff := cmp.Diff(before, b.facts(b.jane)); diff != "" {
-			t.Errorf("%s (-before +undone):\n%s", name, diff)
+			t.Errorf("%s (-before +undone):\n%s", c.name, diff)
 		}
 	}
 }

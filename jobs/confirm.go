@@ -35,13 +35,13 @@ func (o outcome) confirmed() (ids, gens []int64) {
 }
 
 // sessions tells what the sessions of the confirmed users now have, and whose are gone.
-func (o outcome) sessions(router int64) (have db.SessionsHaveRateParams, gone []string) {
-	have.RouterID = router
+func (o outcome) sessions(router int64) (have db.SessionsHaveRateParams, gone db.SessionsGoneParams) {
+	have.RouterID, gone.RouterID = router, router
 	for i, result := range o.results {
 		switch {
 		case result != nil:
 		case o.batch[i].State != string(account.LineEnabled):
-			gone = append(gone, o.batch[i].Username)
+			gone.Usernames, gone.Gens = append(gone.Usernames, o.batch[i].Username), append(gone.Gens, o.batch[i].WantGen)
 		default:
 			have.Usernames, have.Gens = append(have.Usernames, o.batch[i].Username), append(have.Gens, o.batch[i].WantGen)
 			have.Rates, have.AddressLists = append(have.Rates, o.batch[i].Rate), append(have.AddressLists, o.batch[i].AddressList)
@@ -121,8 +121,8 @@ func (w *Worker) storeEach(ctx context.Context, q *db.Queries, row db.Router, o 
 			return err
 		}
 	}
-	if len(gone) > 0 {
-		if err := q.SessionsGone(ctx, db.SessionsGoneParams{RouterID: row.ID, Usernames: gone, At: now}); err != nil {
+	if gone.At = now; len(gone.Usernames) > 0 {
+		if err := q.SessionsGone(ctx, gone); err != nil {
 			return err
 		}
 	}

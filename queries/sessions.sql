@@ -1,9 +1,25 @@
--- name: SessionSeen :exec
+-- name: SessionSeen :one
 -- Accounting start or interim; repeated and reordered records change nothing that a later one has said.
--- Of a name that is nobody's, and that no router should hold, nothing is kept.
+-- Of a name that is nobody's, and that no router should hold, nothing is kept; no row.
+-- A session is given what the line was at its Access-Accept, a moment before it begins and accounting tells of it. Of one that
+-- is new, and whose line changed later than shortly before it began, that is unknown, and whoever drove the change may not have
+-- met it: the line is looked at again, also if a look is under way. Both instants are of clocks of Qserve (a begin is counted
+-- back from when it was told); the minute is for the dial and for what the clocks differ.
+-- It ends by itself: wanted_at stays, and who dials again after a session that lived later than that was let in later still.
+-- Otherwise a router that refuses the change, so that the session has to end, would be made to end the next one as well.
+-- Nor is anything in doubt of a line that has not changed since it came to be.
+with unsure as (
+    update provisions p set want_gen = p.want_gen + 1, next_try_at = null
+    where p.router_id = @router_id::bigint and p.username = @username::text and p.want_gen > 1
+      and p.wanted_at + interval '1 minute' > @started_at::timestamptz
+      and not exists (select 1 from sessions o where o.router_id = p.router_id and o.username = p.username
+        and (o.acct_session_id = @acct_session_id::text or greatest(o.started_at, o.ended_at) > p.wanted_at))
+    returning p.id
+)
 insert into sessions as s (router_id, acct_session_id, username, address, calling_station, rate, address_list, started_at,
     seen_at, input_octets, output_octets)
-select @router_id::bigint, @acct_session_id::text, @username::text, @address, @calling_station::text, @rate::text,
+select @router_id::bigint, @acct_session_id::text, @username::text, @address, @calling_station::text,
+    case when exists (select 1 from unsure) then '' else @rate::text end,
     @address_list::text, @started_at::timestamptz, @seen_at::timestamptz, @input_octets::bigint, @output_octets::bigint
 where exists (select 1 from provisions p where p.router_id = @router_id and p.username = @username)
 on conflict (router_id, acct_session_id) do update set
@@ -11,7 +27,9 @@ on conflict (router_id, acct_session_id) do update set
     started_at = least(s.started_at, excluded.started_at),
     seen_at = greatest(s.seen_at, excluded.seen_at),
     input_octets = greatest(s.input_octets, excluded.input_octets),
-    output_octets = greatest(s.output_octets, excluded.output_octets);
+    output_octets = greatest(s.output_octets, excluded.output_octets)
+returning exists (select 1 from unsure) as unsure,
+    coalesce((select max(a.action_id) from action_provisions a join unsure u on u.id = a.provision_id), 0)::bigint as action_id;
 
 -- name: CloseOlderSessions :exec
 -- A new start of the same user means that the stop of the old session was lost.
@@ -56,9 +74,12 @@ where s.router_id = @router_id and s.username = w.username and s.ended_at is nul
   and (s.rate, s.address_list) is distinct from (w.rate, w.address_list);
 
 -- name: SessionsGone :exec
--- The router has confirmed that it runs no session of these users.
-update sessions set ended_at = @at::timestamptz, end_cause = 'ended by Qserve'
-where router_id = @router_id and username = any(@usernames::text[]) and ended_at is null;
+-- The router has confirmed that it runs no session of these users. A generation that is not wanted any more says nothing of
+-- those that have begun since.
+update sessions s set ended_at = @at::timestamptz, end_cause = 'ended by Qserve'
+from (select unnest(@usernames::text[]) as username, unnest(@gens::bigint[]) as gen) w
+where s.router_id = @router_id and s.username = w.username and s.ended_at is null
+  and not exists (select 1 from provisions p where p.router_id = @router_id and p.username = w.username and p.want_gen > w.gen);
 
 -- name: RoutersToList :many
 -- Routers whose sessions have not been listed for a while. Where the router is the only one who knows (mode local) that is

@@ -118,8 +118,8 @@ func (d *directory) refusal(a account.Account) string {
 	return ""
 }
 
-// Account implements aaa.Directory: it keeps the session list. A session that the account's facts do not allow (it was
-// let in a moment before they changed) makes the router be looked at again.
+// Account implements aaa.Directory: it keeps the session list. A session that the account's facts do not allow, or that may
+// have been let in before they changed, makes the router be looked at again.
 func (d *directory) Account(ctx context.Context, r aaa.Record) error {
 	var line account.Line
 	if r.Kind == aaa.Start || r.Kind == aaa.Interim {
@@ -155,12 +155,21 @@ func (d *directory) note(ctx context.Context, r aaa.Record, line account.Line) e
 	input, output := octets(r.InputOctets), octets(r.OutputOctets)
 	switch r.Kind {
 	case aaa.Start, aaa.Interim:
-		if err := q.SessionSeen(ctx, db.SessionSeenParams{
+		seen, err := q.SessionSeen(ctx, db.SessionSeenParams{
 			RouterID: r.RouterID, AcctSessionID: r.SessionID, Username: r.Username, Address: address,
 			CallingStation: r.CallingStation, Rate: string(line.Rate), AddressList: line.AddressList, StartedAt: started, SeenAt: r.At,
 			InputOctets: input, OutputOctets: output,
-		}); err != nil || r.Kind != aaa.Start {
+		})
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 			return err
+		}
+		if seen.Unsure {
+			d.log.Info("a session began while its line was changing; the router is looked at again", "router", r.RouterID,
+				"action", seen.ActionID)
+			d.bell.RingRouter(ctx, r.RouterID)
+		}
+		if r.Kind != aaa.Start {
+			return nil
 		}
 		return q.CloseOlderSessions(ctx, db.CloseOlderSessionsParams{
 			RouterID: r.RouterID, Username: r.Username, AcctSessionID: r.SessionID, At: r.At,
