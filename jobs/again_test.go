@@ -125,6 +125,30 @@ func TestLookAhead_GivesEachOfVeryManyDueTimesItsTask(t *testing.T) {
 	}
 }
 
+func TestWhatBecameDueInAnOutage_IsRungForInOneRound(t *testing.T) {
+	t.Parallel()
+	o := setup(t)
+	now := time.Now()
+	const due = 2*sweepMost + 17
+	o.exec(`insert into subscribers (account, name, router_id, username, password_sealed, plan_id, currency, due_at)
+		select 'N' || n, 'X', $1, 'user' || n, '\x00', 1, 'KES', $3 from generate_series(1, $2::int) n`, o.router, due, now.Add(-time.Hour))
+	tasks := func(want int) {
+		t.Helper()
+		info, err := asynq.NewInspectorFromRedisClient(o.rdb).GetQueueInfo(QueueActions)
+		if err != nil || info.Pending != want {
+			t.Fatalf("%d due times have a task (%v), want %d", info.Pending, err, want)
+		}
+	}
+	o.sweepAt(now, false)
+	tasks(due)
+	// As long as the first of them wait their turn, a round does not look up all the others.
+	if err := asynq.NewInspectorFromRedisClient(o.rdb).DeleteTask(QueueActions, dueTaskID(o.id("select max(id) from subscribers"), now.Add(-time.Hour))); err != nil {
+		t.Fatal(err)
+	}
+	o.sweepAt(now, false)
+	tasks(due - 1)
+}
+
 func TestEndsOfActions_AreCountedWhenTheyAreCertain(t *testing.T) {
 	t.Parallel()
 	o := setup(t)

@@ -18,6 +18,9 @@ const (
 	sweepAfter = 2 * time.Second
 	// sweepMost bounds one round on one list; what is left is found a second later.
 	sweepMost = 1000
+	// duePages is how many times as many a round rings for of what is due at once, as long as none of it waits its turn: an
+	// outage, or a clock that was set, makes very many due at once, and they are quickly done.
+	duePages = 20
 	// sweepQueued is how many deliveries in a row may be found waiting their turn before the sweep leaves the rest to the
 	// next round: the queue is long, and looking each of them up would make it longer.
 	sweepQueued = 50
@@ -85,15 +88,15 @@ func (w *Worker) sweepActions(ctx context.Context, old time.Time) error {
 }
 
 func (w *Worker) sweepDues(ctx context.Context, now, old time.Time, ahead bool) error {
-	if !ahead {
-		_, err := w.ringDues(ctx, db.DueAccountsParams{Until: now, Most: sweepMost}, old)
-		return err
+	// However many packages end at the next midnight, each gets its task. Of what is due already, after an outage, the sweep
+	// leaves the rest to the next round as soon as some of it waits its turn.
+	part := db.DueAccountsParams{Until: now, Most: sweepMost}
+	if ahead {
+		part.Until = now.Add(lookAhead)
 	}
-	// However many packages end at the next midnight, each gets its task.
-	part := db.DueAccountsParams{Until: now.Add(lookAhead), Most: sweepMost}
-	for {
-		dues, err := w.ringDues(ctx, part, old)
-		if err != nil || len(dues) < sweepMost {
+	for page := 1; ; page++ {
+		dues, queued, err := w.ringDues(ctx, part, old)
+		if err != nil || len(dues) < sweepMost || !ahead && (queued || page == duePages) {
 			return err
 		}
 		last := dues[len(dues)-1]
@@ -101,10 +104,10 @@ func (w *Worker) sweepDues(ctx context.Context, now, old time.Time, ahead bool) 
 	}
 }
 
-func (w *Worker) ringDues(ctx context.Context, part db.DueAccountsParams, old time.Time) ([]db.DueAccountsRow, error) {
-	dues, err := db.New(w.Pool).DueAccounts(ctx, part)
-	if err != nil {
-		return nil, fmt.Errorf("sweep due times: %w", err)
+// ringDues rings for some due times, and reports whether any of them has a task already.
+func (w *Worker) ringDues(ctx context.Context, part db.DueAccountsParams, old time.Time) (dues []db.DueAccountsRow, queued bool, err error) {
+	if dues, err = db.New(w.Pool).DueAccounts(ctx, part); err != nil {
+		return nil, false, fmt.Errorf("sweep due times: %w", err)
 	}
 	for _, d := range dues {
 		overdue := d.DueAt.Before(old)
@@ -115,11 +118,12 @@ func (w *Worker) ringDues(ctx context.Context, part db.DueAccountsParams, old ti
 			added, err = w.Bell.ring(ctx, dueTask(d.ID, *d.DueAt).first)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
+			return nil, false, fmt.Errorf("ring for the due time of subscriber %d: %w", d.ID, err)
 		}
+		queued = queued || !added
 		w.metrics.swept("dues", added && overdue)
 	}
-	return dues, nil
+	return dues, queued, nil
 }
 
 func (w *Worker) sweepProvisions(ctx context.Context, now, old time.Time) error {
