@@ -99,8 +99,11 @@ func (s *server) routers(c *card, mayTry bool, now time.Time) {
 		c.Class = "confirmed"
 		took := span(c.ConfirmedAt.Sub(c.AcceptedAt))
 		text := "done after " + took
-		if len(c.Routers) > 0 {
+		switch {
+		case len(c.Routers) > 0:
 			text = "confirmed by " + c.Routers[0].Router + " after " + took
+		case c.AppliedAt != nil && c.ConfirmedAt.After(*c.AppliedAt):
+			text = "confirmed by the router after " + took // of a deletion nothing is left that could name it
 		}
 		c.Steps = append(c.Steps, step{text, "done"})
 		return
