@@ -65,16 +65,15 @@ func (u UndoExtend) apply(c *Change, now time.Time, zone *time.Location) error {
 		s.ClockStoppedAt = before.ClockStoppedAt
 		a.Suspension = &s
 	}
-	// What would have become due meanwhile is due now.
-	a.DueAt = a.NextDue(u.Kept.At)
-	c.settle(now, zone)
-	c.sayUndone("Extension by "+Duration{u.Days, Days}.String()+" taken back", now, zone)
+	c.undone("Extension by "+Duration{u.Days, Days}.String()+" taken back", u.Kept.At, now, zone)
 	return nil
 }
 
-// sayUndone says what was taken back, and how the paid time is after it.
-func (c *Change) sayUndone(what string, now time.Time, zone *time.Location) {
-	a := c.Account
+// undone handles what would have become due since the command that was taken back, and says how the paid time is after it.
+func (c *Change) undone(what string, since, now time.Time, zone *time.Location) {
+	a := &c.Account
+	a.DueAt = a.NextDue(since)
+	c.settle(now, zone)
 	switch {
 	case a.ExpiresAt.IsZero():
 		c.say("undo", "%s, nothing paid", what)
@@ -138,9 +137,6 @@ func (u UndoSuspend) apply(c *Change, now time.Time, zone *time.Location) error 
 		return &Refused{"the suspension stays, because its stopped clock has given time back since; reconnect the customer instead"}
 	}
 	a.Suspension = nil
-	// What would have become due meanwhile is due now.
-	a.DueAt = a.NextDue(u.Kept.At)
-	c.settle(now, zone)
-	c.sayUndone("Suspension taken back", now, zone)
+	c.undone("Suspension taken back", u.Kept.At, now, zone)
 	return nil
 }

@@ -103,10 +103,9 @@ func TestSuspensionUntilAnInstant_LetsTheCustomerBackThen(t *testing.T) {
 	}
 	p.online(running...)
 	p.online(stopped...)
-	until := time.Now().Add(8 * time.Second).Truncate(time.Second)
 	for i := range running {
-		p.does(running[i], console.SuspendOrder{Category: "customer-request", Until: until})
-		p.does(stopped[i], console.SuspendOrder{Category: "customer-request", StopClock: true, Until: until})
+		p.does(running[i], console.SuspendOrder{Category: "customer-request", Until: far})
+		p.does(stopped[i], console.SuspendOrder{Category: "customer-request", StopClock: true, Until: far})
 	}
 	if n := p.number(`select count(*) from actions a join subscribers s on s.id = a.subscriber_id
 		where a.kind = 'suspend' and a.applied_at = s.suspended_at`); n != int64(len(running)+len(stopped)) {
@@ -118,9 +117,10 @@ func TestSuspensionUntilAnInstant_LetsTheCustomerBackThen(t *testing.T) {
 	}
 	p.offline(running...)
 	p.offline(stopped...)
-	if now := time.Now(); !now.Before(until) {
-		t.Skip("this machine is too slow to see the customers away")
-	}
+	// The end comes near only now, so that everybody is seen away however slow the machine is.
+	until := time.Now().Add(2 * time.Second).Truncate(time.Second)
+	_, err := p.Pool.Exec(p.ctx, `update subscribers set suspended_until = $1, due_at = $1 where suspended_at is not null`, until)
+	p.must(err)
 	p.online(running...)
 	p.online(stopped...)
 	if back := time.Now(); back.Before(until) {
